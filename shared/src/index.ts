@@ -1,0 +1,3 @@
+export * from './host.ts'
+export * from './oauth.ts'
+export * from './user-code.ts'

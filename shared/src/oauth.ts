@@ -1,0 +1,63 @@
+// Names on the wire, as the RFCs spell them. Both ends import them from here, so that neither can misspell one.
+
+export const DEVICE_CODE_GRANT = 'urn:ietf:params:oauth:grant-type:device_code'
+
+export const GRANT_TYPES = [DEVICE_CODE_GRANT, 'refresh_token', 'client_credentials'] as const
+export type GrantType = (typeof GRANT_TYPES)[number]
+
+export const TOKEN_ENDPOINT_AUTH_METHODS = ['none', 'client_secret_basic', 'client_secret_post'] as const
+export type TokenEndpointAuthMethod = (typeof TOKEN_ENDPOINT_AUTH_METHODS)[number]
+
+/** RFC 6749 §5.2, RFC 8628 §3.5, RFC 8707 §2, and the two registered for the authorization endpoint that we use here. */
+export type OAuthErrorCode =
+  | 'invalid_request'
+  | 'invalid_client'
+  | 'invalid_grant'
+  | 'unauthorized_client'
+  | 'unsupported_grant_type'
+  | 'invalid_scope'
+  | 'invalid_target'
+  | 'authorization_pending'
+  | 'slow_down'
+  | 'access_denied'
+  | 'expired_token'
+  | 'server_error'
+  | 'temporarily_unavailable'
+
+/** RFC 6749 §5.2; `interval` (seconds) goes with `slow_down`, as GitHub sends it. */
+export interface ErrorResponse {
+  readonly error: string
+  readonly error_description?: string
+  readonly interval?: number
+}
+
+/** RFC 8628 §3.2. Durations are seconds. */
+export interface DeviceAuthorizationResponse {
+  readonly device_code: string
+  readonly user_code: string
+  readonly verification_uri: string
+  readonly verification_uri_complete?: string
+  readonly expires_in: number
+  readonly interval?: number
+}
+
+/** RFC 6749 §5.1, OpenID Connect Core §3.1.3.3. `expires_in` is seconds. */
+export interface TokenResponse {
+  readonly access_token: string
+  readonly token_type: string
+  readonly expires_in?: number
+  readonly refresh_token?: string
+  readonly scope?: string
+  readonly id_token?: string
+}
+
+/** RFC 8414 §2, RFC 8628 §4, OpenID Connect Discovery §3: the members that Latchkey serves or reads. */
+export interface ServerMetadata {
+  readonly issuer: string
+  readonly token_endpoint: string
+  readonly device_authorization_endpoint?: string
+  readonly jwks_uri?: string
+  readonly scopes_supported?: readonly string[]
+  readonly grant_types_supported?: readonly string[]
+  readonly token_endpoint_auth_methods_supported?: readonly string[]
+}
