@@ -1,0 +1,33 @@
+// A real browser for the tests that need one. It is never skipped: a page nobody opened proves nothing.
+import { existsSync } from 'node:fs'
+import { type Browser, chromium } from 'playwright-core'
+
+const PLACES = [
+  '/usr/bin/chromium',
+  '/usr/bin/google-chrome',
+  '/Applications/Google Chrome.app/Contents/MacOS/Google Chrome',
+]
+
+/** Starts a headless Chromium: LATCHKEY_TEST_CHROMIUM first, then the usual places. Throws when there is none. */
+export async function launchBrowser(): Promise<Browser> {
+  const named = process.env['LATCHKEY_TEST_CHROMIUM']
+  const executablePath = named ?? PLACES.find((place) => existsSync(place))
+  if (executablePath === undefined || !existsSync(executablePath)) {
+    throw new Error(
+      `No Chromium at ${named ?? PLACES.join(', ')}: install one, or name it in LATCHKEY_TEST_CHROMIUM.`,
+    )
+  }
+  return chromium.launch({
+    executablePath,
+    args: [
+      '--headless',
+      '--no-sandbox',
+      '--disable-gpu',
+      '--disable-quic',
+      '--no-first-run',
+      '--disable-background-networking',
+      '--disable-component-update',
+      '--disable-sync',
+    ],
+  })
+}

@@ -1,0 +1,130 @@
+// Every sentence a person reads, in English. `{name}` marks a place that the page fills in; a translation may move it.
+// Amounts and times come from Intl, so no sentence counts anything itself. House words: "please", "successfully" and
+// the protocol's own vocabulary never appear here.
+export const words = {
+  home: 'Start again',
+  sentence: {
+    titled: '{title} · {brand}',
+    account: 'as {email}',
+    accountNamed: '{name} · {email}',
+    reference: 'Reference {id}',
+  },
+  link: {
+    title: 'Link a device',
+    lead: 'Type the code that its screen shows.',
+    code: 'Code',
+    hint: '8 letters, for example {code}. Capitals and dashes don’t matter.',
+    go: 'Continue',
+    signedIn: 'You are signed in',
+    signOut: 'Sign out',
+    problem: {
+      title: 'Check the code',
+      format: 'A code has 8 letters, such as {code}. Look at the screen and type all of them.',
+      unknown: 'This code does not work. Check each letter, or press OK on the device for a new one.',
+      tooMany: 'Too many tries. Wait {time}, then type the code again.',
+    },
+  },
+  signIn: {
+    title: 'Sign in',
+    lead: 'Then check the device and answer.',
+    leadCode: 'Then check the device that shows {code}.',
+    email: 'Email',
+    password: 'Password',
+    go: 'Sign in',
+    otherCode: 'Type another code',
+    problem: {
+      title: 'Check email and password',
+      wrong: 'Email and password do not belong together. Check both and type the password again.',
+      tooMany: 'Too many tries. Wait {time}, then type the password again.',
+    },
+  },
+  device: {
+    title: 'Is this your device?',
+    lead: 'Say yes only if you started this and it is in front of you now.',
+    says: 'says it is {claim}',
+    saysNothing: 'says nothing about itself',
+    unverified: 'Its own words, not checked',
+    client: 'Signs in to {client}',
+    started: 'Started {ago}',
+    startedNow: 'Started just now',
+    sameNetwork: 'On the same network as this phone',
+    otherNetwork: 'On another network than this phone',
+    address: 'Its address is {address}',
+    code: 'Its screen must show',
+    warning: 'Nobody from support will ever ask for this.',
+    warningWhy: 'If you cannot see the device, someone may be trying to sign in as you. Answer “Not mine”.',
+    able: 'It will be able to',
+    ableStay: 'Stay signed in until you remove it',
+    ableNothing: 'Nothing more than be linked to your account',
+    switch: 'Switch',
+    switchLabel: 'Switch to another account',
+    left: '{time} left to answer',
+    leftWarning: 'Only {time} left to answer.',
+    leftWarningHow: 'After that, press OK on the device for a new code. You stay signed in.',
+    deny: 'Not mine',
+    approve: 'Yes, link it',
+  },
+  outcome: {
+    approved: {
+      title: 'Device linked',
+      heading: '{device} is ready',
+      headingUnnamed: 'Your device is ready',
+      text: 'Go back to it; you can close this page.',
+      account: 'Linked to {email}',
+      next: 'Link another device',
+    },
+    denied: {
+      title: 'Nothing was linked',
+      heading: 'Nothing was linked',
+      text: 'The device gets no access. If someone sent you the code, do not answer them; you can close this page.',
+      next: 'Link a device of yours',
+    },
+    expired: {
+      title: 'This code has run out',
+      heading: 'This code has run out',
+      text: 'Press OK on the device for a new one. You stay signed in.',
+      next: 'Type the new code',
+    },
+    used: {
+      title: 'This code was already used',
+      heading: 'This code was already used',
+      text: 'A code works once. If the device is not ready, press OK on it for a new one.',
+      next: 'Type the new code',
+    },
+  },
+  problem: {
+    badRequest: {
+      title: 'This page could not read that',
+      text: 'Something was missing or garbled on the way, so nothing was done. Start again with the code on the screen.',
+    },
+    crossSite: {
+      title: 'That came from another site',
+      text: 'Another page tried to answer for you, so nothing was done. If you want to link a device, start here.',
+    },
+    staleForm: {
+      title: 'This page was open too long',
+      text: 'Nothing was done. Start again with the code on the screen.',
+    },
+    notFound: {
+      title: 'There is nothing here',
+      text: 'Check the address on the device’s screen, or start here.',
+    },
+    tooMany: {
+      title: 'Too many tries',
+      text: 'Wait {time}, then start again.',
+    },
+    serverError: {
+      title: 'Something broke on our side',
+      text: 'It is not your fault. Wait a moment, then start again.',
+    },
+    unavailable: {
+      title: 'Not available right now',
+      text: 'Wait {time}, then start again. The device keeps waiting for you.',
+    },
+    insecure: {
+      title: 'This connection is not private',
+      text: 'Type nothing here. Open the address from the device’s screen again, starting with {https}.',
+    },
+  },
+  aMoment: 'a moment',
+}
