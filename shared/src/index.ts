@@ -1,3 +1,4 @@
 export * from './host.ts'
+export * from './jws.ts'
 export * from './oauth.ts'
 export * from './user-code.ts'

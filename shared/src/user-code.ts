@@ -5,6 +5,8 @@ import type { Entropy } from './host.ts'
 export const USER_CODE_ALPHABET = 'BCDFGHJKLMNPQRSTVWXZ'
 export const USER_CODE_LENGTH = 8
 const LONGEST_INPUT = 64
+// NFKC would find an M in "Ⓜ", TM in "™" and a 1 in a keycap.
+const EMOJI = /\p{Extended_Pictographic}|[\d#*]\uFE0F?\u20E3/gu
 const LOOK_ALIKES: Readonly<Record<string, string>> = { '5': 'S', '8': 'B', '2': 'Z', '1': 'L' }
 
 /** Eight uniform letters: 20^8 = 34.6 bits. */
@@ -23,13 +25,14 @@ export function makeUserCode(entropy: Entropy): string {
 /**
  * Forgives what people and keyboards do to a code: case, dashes, spaces, full-width letters, invisible marks,
  * digits that look like letters. Returns the eight letters, or undefined when no code can be read.
- * A letter of another script is never taken for one of ours, however alike it looks.
+ * A letter of another script or an emoji is never taken for one of ours, however alike it looks.
  */
 export function normaliseUserCode(input: string): string | undefined {
   if (input.length > LONGEST_INPUT) return undefined
+  const folded = input.replace(EMOJI, '').normalize('NFKC')
   let code = ''
   // Only ASCII is upper-cased: locale rules would turn "ß" into "SS" and a dotless i into I.
-  for (const character of input.normalize('NFKC').replace(/[a-z]/g, (letter) => letter.toUpperCase())) {
+  for (const character of folded.replace(/[a-z]/g, (letter) => letter.toUpperCase())) {
     const letter = LOOK_ALIKES[character] ?? character
     if (USER_CODE_ALPHABET.includes(letter)) code += letter
   }
