@@ -1,3 +1,4 @@
+// The vocabulary of the house, gathered for import. The token check for APIs has exports of its own.
 export * from './host.ts'
 export * from './jws.ts'
 export * from './oauth.ts'
