@@ -13,9 +13,7 @@ export async function launchBrowser(): Promise<Browser> {
   const named = process.env['LATCHKEY_TEST_CHROMIUM']
   const executablePath = named ?? PLACES.find((place) => existsSync(place))
   if (executablePath === undefined || !existsSync(executablePath)) {
-    throw new Error(
-      `No Chromium at ${named ?? PLACES.join(', ')}: install one, or name it in LATCHKEY_TEST_CHROMIUM.`,
-    )
+    throw new Error(`No Chromium at ${named ?? PLACES.join(', ')}: install one, or name it in LATCHKEY_TEST_CHROMIUM.`)
   }
   return chromium.launch({
     executablePath,

@@ -42,7 +42,7 @@ export const Clock = () => (
 )
 
 export const Screen = () => (
-  <Drawing kind="device">
+  <Drawing kind="tv">
     <rect x="2.75" y="4.75" width="18.5" height="12" rx="2" />
     <path d="M8.5 20h7" />
   </Drawing>

@@ -4,7 +4,7 @@ import { renderToString } from 'preact-render-to-string'
 import { MARK } from './assets.ts'
 import { Mark } from './icons.tsx'
 import type { Locale } from './locales/locale.ts'
-import { sayText } from './sentence.ts'
+import { oneLine, sayText } from './sentence.ts'
 
 /** What every page needs to know beside its own model. */
 export interface Chrome {
@@ -28,12 +28,13 @@ export interface Chrome {
  */
 export function document(chrome: Chrome, title: string, children: ComponentChildren): string {
   const { locale } = chrome
+  const brand = oneLine(chrome.brand) ?? ''
   const page = (
     <html lang={locale.tag} dir={locale.dir}>
       <head>
         <meta charset="utf-8" />
         <meta name="viewport" content="width=device-width, initial-scale=1" />
-        <title>{sayText(locale.words.sentence.titled, { title, brand: chrome.brand })}</title>
+        <title>{sayText(locale.words.sentence.titled, { title, brand })}</title>
         <meta name="color-scheme" content="light dark" />
         <meta name="theme-color" content="#f5f4f1" media="(prefers-color-scheme: light)" />
         <meta name="theme-color" content="#131412" media="(prefers-color-scheme: dark)" />
@@ -45,7 +46,7 @@ export function document(chrome: Chrome, title: string, children: ComponentChild
       <body>
         <header class="brand">
           <Mark />
-          <bdi>{chrome.brand}</bdi>
+          <bdi>{brand}</bdi>
         </header>
         <main class="sheet">{children}</main>
       </body>

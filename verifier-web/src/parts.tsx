@@ -49,7 +49,7 @@ interface NoticeProps {
 /** One coloured box with a sign: an error tied to its field by `id`, or a warning. */
 export function Notice({ mood, children, ...rest }: NoticeProps) {
   return (
-    <div class={`notice ${mood}`} {...rest}>
+    <div class={`notice ${mood}`} role={mood === 'bad' ? 'alert' : undefined} {...rest}>
       <Warning />
       <p>{children}</p>
     </div>
@@ -60,19 +60,20 @@ interface AccountProps {
   readonly chrome: Chrome
   readonly label: ComponentChildren
   readonly leave: string
-  readonly leaveLabel?: string
 }
 
 /** Who is signed in, and the way out. Nothing when nobody is. */
-export function Account({ chrome, label, leave, leaveLabel }: AccountProps) {
+export function Account({ chrome, label, leave }: AccountProps) {
   if (!chrome.account) return null
   return (
     <Form chrome={chrome} action="/sign-out" class="account">
       <span class="avatar" aria-hidden="true">
         {initial(oneLine(chrome.account.name) ?? chrome.account.email)}
       </span>
-      <span class="who">{label}</span>
-      <button type="submit" class="plain" aria-label={leaveLabel}>
+      <span class="who" id="account">
+        {label}
+      </span>
+      <button type="submit" class="plain" aria-describedby="account">
         {leave}
       </button>
     </Form>

@@ -12,6 +12,7 @@ export const words = {
   link: {
     title: 'Link a device',
     lead: 'Type the code that its screen shows.',
+    leadFilled: 'Check that its screen shows this code.',
     code: 'Code',
     hint: '8 letters, for example {code}. Capitals and dashes don’t matter.',
     go: 'Continue',
@@ -57,7 +58,6 @@ export const words = {
     ableStay: 'Stay signed in until you remove it',
     ableNothing: 'Nothing more than be linked to your account',
     switch: 'Switch',
-    switchLabel: 'Switch to another account',
     left: '{time} left to answer',
     leftWarning: 'Only {time} left to answer.',
     leftWarningHow: 'After that, press OK on the device for a new code. You stay signed in.',
@@ -65,6 +65,7 @@ export const words = {
     approve: 'Yes, link it',
   },
   outcome: {
+    staySignedIn: 'You stay signed in.',
     approved: {
       title: 'Device linked',
       heading: '{device} is ready',
@@ -82,7 +83,7 @@ export const words = {
     expired: {
       title: 'This code has run out',
       heading: 'This code has run out',
-      text: 'Press OK on the device for a new one. You stay signed in.',
+      text: 'Press OK on the device for a new one.',
       next: 'Type the new code',
     },
     used: {

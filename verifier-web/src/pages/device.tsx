@@ -59,7 +59,6 @@ export function devicePage(chrome: Chrome, model: DeviceModel): string {
         chrome={chrome}
         label={say(words.sentence.account, { email: <bdi>{oneLine(chrome.account?.email, 254)}</bdi> })}
         leave={words.device.switch}
-        leaveLabel={words.device.switchLabel}
       />
       <TimeLeft chrome={chrome} model={model} />
       <Form chrome={chrome} action="/link/device" class="answers">
@@ -128,7 +127,7 @@ function Facts({ chrome, model }: PartProps) {
         {same ? <Tick /> : <Warning />}
         <span>
           {same ? words.device.sameNetwork : <strong>{words.device.otherNetwork}</strong>}
-          <small>{say(words.device.address, { address: <Machine>{model.address}</Machine> })}</small>
+          <small>{say(words.device.address, { address: <Machine>{oneLine(model.address) ?? ''}</Machine> })}</small>
         </span>
       </li>
     </ul>

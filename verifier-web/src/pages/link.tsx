@@ -33,7 +33,7 @@ export function linkPage(chrome: Chrome, model: LinkModel): string {
     problem ? words.link.problem.title : words.link.title,
     <>
       <h1>{words.link.title}</h1>
-      <p class="lead">{words.link.lead}</p>
+      <p class="lead">{model.code && !problem ? words.link.leadFilled : words.link.lead}</p>
       <Form chrome={chrome} action="/link" class="fields">
         <label for="user_code">{words.link.code}</label>
         <input
@@ -49,7 +49,7 @@ export function linkPage(chrome: Chrome, model: LinkModel): string {
           spellcheck={false}
           maxlength={LONGEST_CODE}
           value={model.code}
-          aria-invalid={problem ? 'true' : undefined}
+          aria-invalid={problem === 'format' || problem === 'unknown' ? 'true' : undefined}
           aria-describedby={problem ? 'problem hint' : 'hint'}
           required
         />

@@ -25,7 +25,10 @@ export function outcomePage(chrome: Chrome, model: OutcomeModel): string {
     <div class="outcome">
       <Picture mood={MOODS[model.outcome]} />
       <h1>{heading}</h1>
-      <p class="lead">{said.text}</p>
+      <p class="lead">
+        {said.text}
+        {model.outcome === 'expired' && chrome.account && ` ${words.outcome.staySignedIn}`}
+      </p>
       {approved && chrome.account && (
         <p class="quiet">{say(approved.account, { email: <bdi>{oneLine(chrome.account.email, 254)}</bdi> })}</p>
       )}

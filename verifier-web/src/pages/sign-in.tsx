@@ -25,7 +25,9 @@ export function signInPage(chrome: Chrome, model: SignInModel): string {
         time: model.retryAfterSeconds === undefined ? words.aMoment : duration(tag, model.retryAfterSeconds, 'up'),
       }),
     }[problem]
-  const state = problem ? ({ 'aria-invalid': 'true', 'aria-describedby': 'problem' } as const) : {}
+  const state = problem
+    ? ({ 'aria-invalid': problem === 'wrong' ? 'true' : undefined, 'aria-describedby': 'problem' } as const)
+    : {}
   return document(
     chrome,
     problem ? words.signIn.problem.title : words.signIn.title,

@@ -1,0 +1,317 @@
+// What the pages say and how, read off the HTML itself: no browser needed.
+import { gzipSync } from 'node:zlib'
+import {
+  type Chrome,
+  type DeviceModel,
+  devicePage,
+  type Locale,
+  linkPage,
+  MARK,
+  negotiateLocale,
+  outcomePage,
+  problemPage,
+  STYLESHEET,
+  signInPage,
+} from '@latchkey/verifier-web'
+import { gallery } from '@latchkey/verifier-web/gallery'
+import { describe, expect, it } from 'vitest'
+import { PSEUDO } from './pseudo-locale.ts'
+
+const ENGLISH = negotiateLocale('en')
+const chrome: Chrome = {
+  brand: 'Northwind TV',
+  locale: ENGLISH,
+  stylesheet: `/id${STYLESHEET.path}`,
+  base: '/id',
+  csrf: 'token-1',
+  account: { email: 'ana@example.com' },
+}
+const tv: DeviceModel = {
+  client: 'Northwind TV',
+  name: 'Living room TV',
+  model: 'Northwind N55',
+  software: 'app 4.2',
+  userCode: 'WDJB-MJHT',
+  startedSecondsAgo: 40,
+  expiresInSeconds: 521,
+  address: '203.0.113.7',
+  network: 'same',
+  permissions: ['See your library'],
+  staysSignedIn: true,
+}
+
+/** The text of a page in order, without tags. */
+function text(html: string): string {
+  return html
+    .replace(/<head>[\s\S]*?<\/head>/, '')
+    .replace(/<[^>]+>/g, ' ')
+    .replace(/\s+/g, ' ')
+}
+
+function device(changes: Partial<DeviceModel> = {}): string {
+  return devicePage(chrome, { ...tv, ...changes })
+}
+
+describe('every page', () => {
+  it.each(gallery)(
+    'SES-03 UX-06 NEG-15 $name: no inline script or style, no refresh, csrf in every form',
+    ({ html }) => {
+      const page = html()
+      expect(page).toMatch(/^<!doctype html><html lang="en" dir="ltr">/)
+      expect(page).not.toMatch(/<script|<style|<[^>]+\s(style|on\w+)=|http-equiv|javascript:/i)
+      const forms = page.match(/<form[\s\S]*?<\/form>/g) ?? []
+      for (const form of forms) {
+        expect(form).toMatch(/^<form method="post" action="\/(link|link\/device|sign-in|sign-out)"/)
+        expect(form).toContain('<input type="hidden" name="csrf"')
+      }
+    },
+  )
+
+  it.each(gallery)('WEB-06 $name: the title never holds a code', ({ html }) => {
+    const [, title] = /<title>([^<]+)<\/title>/.exec(html()) ?? []
+    expect(title).toBeTruthy()
+    expect(title).not.toMatch(/WDJB|MJH/)
+  })
+
+  it('SES-03 the head says what browsers need and keeps addresses and search engines out', () => {
+    const page = linkPage(chrome, {})
+    for (const part of [
+      '<meta name="viewport" content="width=device-width, initial-scale=1"/>',
+      '<meta name="color-scheme" content="light dark"/>',
+      '<meta name="referrer" content="no-referrer"/>',
+      '<meta name="robots" content="noindex"/>',
+      `<link rel="stylesheet" href="/id${STYLESHEET.path}"/>`,
+      `<link rel="icon" type="image/svg+xml" href="/id${MARK.path}"/>`,
+    ]) {
+      expect(page).toContain(part)
+    }
+    expect(page.match(/name="theme-color"/g)).toHaveLength(2)
+  })
+
+  it('UX-04 the base path stands before every link and every form', () => {
+    const pages = [
+      linkPage(chrome, {}),
+      signInPage(chrome, {}),
+      device(),
+      outcomePage(chrome, { outcome: 'denied' }),
+      problemPage(chrome, { problem: 'not_found' }),
+    ]
+    for (const page of pages) {
+      for (const [, address] of page.matchAll(/(?:href|action)="([^"]*)"/g)) expect(address).toMatch(/^\/id\//)
+    }
+  })
+
+  it('UX-07 a first visit, page and stylesheet together, stays under 14 KB compressed', () => {
+    for (const { name, html } of gallery) {
+      const size = gzipSync(html()).length + gzipSync(STYLESHEET.body).length
+      expect(size, name).toBeLessThan(14 * 1024)
+    }
+  })
+
+  it('UX-07 the words are a person’s: no jargon, no "please", no "successfully", nothing "scanned"', () => {
+    const said = JSON.stringify(ENGLISH.words).replace(/\{\w+\}/g, '')
+    const values = [...said.matchAll(/:"([^"]*)"/g)].map(([, value]) => value).join('\n')
+    expect(values).not.toMatch(/please|success|scan|\b(client|scope|grant|token|authori[sz]|credential|session)/i)
+  })
+})
+
+describe('the code entry page', () => {
+  it('UX-01 one field, with exactly the attributes that keep keyboards from meddling', () => {
+    const [field, ...others] = linkPage(chrome, {}).match(/<input (?!type="hidden")[^>]*>/g) ?? []
+    expect(others).toEqual([])
+    for (const attribute of [
+      'name="user_code"',
+      'type="text"',
+      'inputmode="text"',
+      'autocapitalize="characters"',
+      'autocomplete="off"',
+      'autocorrect="off"',
+      'spellcheck="false"',
+    ]) {
+      expect(field).toContain(attribute)
+    }
+    expect(Number(/maxlength="(\d+)"/.exec(field ?? '')?.[1])).toBeGreaterThanOrEqual(20)
+    expect(field).not.toContain('one-time-code')
+  })
+
+  it('UX-03 each problem is told in words with a fix, in the title too, and keeps what was typed', () => {
+    for (const problem of ['format', 'unknown', 'too_many'] as const) {
+      const page = linkPage(chrome, { code: 'wdjb mj', problem, retryAfterSeconds: 30 })
+      expect(page).toContain('value="wdjb mj"')
+      expect(page).toContain('<title>Check the code · Northwind TV</title>')
+      expect(page).toContain('aria-describedby="problem hint"')
+      expect(page).toMatch(/role="alert" id="problem"/)
+    }
+    expect(text(linkPage(chrome, { problem: 'too_many', retryAfterSeconds: 30 }))).toContain('Wait 30 seconds')
+    expect(text(linkPage(chrome, { problem: 'too_many', retryAfterSeconds: 61 }))).toContain('Wait 2 minutes')
+    expect(text(linkPage(chrome, { problem: 'too_many' }))).toContain('Wait a moment')
+  })
+
+  it('WEB-07 unknown, expired and used are one message that names none of them', () => {
+    expect(text(linkPage(chrome, { problem: 'unknown' }))).not.toMatch(/unknown|expired|used/i)
+  })
+
+  it('WEB-04 somebody signed in sees as whom, with the way out', () => {
+    const page = linkPage(chrome, {})
+    expect(text(page)).toContain('You are signed in ana@example.com Sign out')
+    expect(page).toContain('action="/id/sign-out"')
+    const { account: _, ...anybody } = chrome
+    expect(linkPage(anybody, {})).not.toContain('sign-out')
+  })
+})
+
+describe('the sign-in page', () => {
+  it('UX-05 password managers recognise both fields, and a wrong try asks for the password alone', () => {
+    const page = signInPage(chrome, { email: 'ana@example.com', problem: 'wrong' })
+    expect(page).toMatch(/<input[^>]* name="email"[^>]* autocomplete="username"/)
+    expect(page).toMatch(/<input[^>]* name="password" type="password"[^>]* autocomplete="current-password"/)
+    expect(page).toContain('value="ana@example.com"')
+    expect(page.match(/aria-invalid="true" aria-describedby="problem"/g)).toHaveLength(2)
+  })
+
+  it('WEB-02 it shows the code that it is for', () => {
+    expect(text(signInPage(chrome, { userCode: 'WDJB-MJHT' }))).toContain('shows WDJB-MJHT')
+  })
+})
+
+describe('the decision page', () => {
+  it('WEB-02 WEB-04 WEB-05 shows everything one decides by, in its order', () => {
+    const order = [
+      'Say yes only if you started this and it is in front of you now.',
+      'Living room TV',
+      'says it is Northwind N55 · app 4.2',
+      'Its own words, not checked',
+      'Signs in to Northwind TV',
+      'Started 40 seconds ago',
+      'On the same network as this phone',
+      '203.0.113.7',
+      'Its screen must show WDJB-MJHT',
+      'It will be able to',
+      'See your library',
+      'Stay signed in until you remove it',
+      'as ana@example.com Switch',
+      '8 minutes left to answer',
+      'Not mine',
+      'Yes, link it',
+    ]
+    const page = text(device())
+    const places = order.map((sentence) => page.indexOf(sentence))
+    expect(places).not.toContain(-1)
+    expect(places).toEqual([...places].sort((a, b) => a - b))
+  })
+
+  it('WEB-05 another network brings the warning that names the trick; the same one does not', () => {
+    const warning = 'Nobody from support will ever ask for this.'
+    expect(text(device())).not.toContain(warning)
+    const page = text(device({ network: 'other' }))
+    expect(page).toContain(`On another network than this phone Its address is 203.0.113.7`)
+    expect(page).toContain(warning)
+  })
+
+  it('UX-06 time left rounds down and turns into a warning below 60 s', () => {
+    expect(text(device({ expiresInSeconds: 119 }))).toContain('1 minute left to answer')
+    expect(device({ expiresInSeconds: 60 })).not.toContain('notice warn')
+    const late = device({ expiresInSeconds: 59 })
+    expect(late).toContain('notice warn')
+    expect(text(late)).toContain('Only 59 seconds left to answer.')
+    expect(text(late)).toContain('press OK on the device for a new code. You stay signed in.')
+    expect(text(device({ expiresInSeconds: -3 }))).toContain('Only 0 seconds left')
+  })
+
+  it('WEB-04 a device that says nothing gets the registered name, and nothing is called unchecked', () => {
+    const { name: _n, model: _m, software: _s, ...silent } = tv
+    const page = text(devicePage(chrome, silent))
+    expect(page).toContain('Northwind TV says nothing about itself')
+    expect(page).not.toContain('not checked')
+  })
+
+  it('NEG-15 a device cannot turn text around, hide letters, pile marks or make a speech', () => {
+    const spoken = device({
+      name: '\u202Eevil\u2066\u200B\u0000',
+      model: 'a '.repeat(300),
+      software: `Z${'\u0301'.repeat(300)}`,
+    })
+    expect(spoken).toContain('<bdi>evil</bdi>')
+    expect(spoken).not.toMatch(/[\p{Bidi_Control}\u200B\0]/u)
+    expect(spoken).not.toMatch(/\u0301{5}/)
+    expect(/says it is <bdi>([^<]*)</.exec(spoken)?.[1]).toHaveLength(64)
+    expect(text(device({ name: '\u200B \u202E' }))).toContain('Northwind TV says it is')
+  })
+})
+
+describe('outcomes and trouble', () => {
+  it('WEB-05 after the answer the person is sent back to the device', () => {
+    const approved = text(outcomePage(chrome, { outcome: 'approved', device: 'Living room TV' }))
+    expect(approved).toContain('Living room TV is ready')
+    expect(approved).toContain('Go back to it; you can close this page.')
+    expect(approved).toContain('Linked to ana@example.com')
+    expect(text(outcomePage(chrome, { outcome: 'approved' }))).toContain('Your device is ready')
+    expect(text(outcomePage(chrome, { outcome: 'denied' }))).toContain('Nothing was linked')
+    expect(text(outcomePage(chrome, { outcome: 'used' }))).toContain('This code was already used')
+  })
+
+  it('UX-06 an expired code says how to get a new one without a new login', () => {
+    const page = outcomePage(chrome, { outcome: 'expired' })
+    expect(text(page)).toContain(
+      'This code has run out Press OK on the device for a new one. You stay signed in. Type the new code',
+    )
+    expect(page).toContain('href="/id/link"')
+    const { account: _, ...anybody } = chrome
+    expect(text(outcomePage(anybody, { outcome: 'expired' }))).not.toContain('You stay signed in')
+  })
+
+  it('UX-03 every problem says what to do next; only the unsafe connection offers nowhere to type', () => {
+    const reference = 'Reference <bdi dir="ltr" class="machine">req-1</bdi>'
+    for (const problem of [
+      'bad_request',
+      'cross_site',
+      'stale_form',
+      'not_found',
+      'too_many',
+      'server_error',
+      'unavailable',
+    ] as const) {
+      const page = problemPage(chrome, { problem, requestId: 'req-1' })
+      expect(page).toContain('href="/id/link"')
+      expect(page).toContain(reference)
+    }
+    const insecure = problemPage(chrome, { problem: 'insecure' })
+    expect(insecure).not.toMatch(/<a |<form|<input/)
+    expect(insecure).toContain('<bdi dir="ltr" class="machine">https://</bdi>')
+  })
+})
+
+describe('the language', () => {
+  const german: Locale = { ...ENGLISH, tag: 'de' }
+  const portuguese: Locale = { ...ENGLISH, tag: 'pt' }
+  const available = [ENGLISH, german, portuguese, PSEUDO] as const
+
+  it.each([
+    [undefined, 'en'],
+    ['', 'en'],
+    ['pt-BR', 'pt'],
+    ['PT-br;q=0.4, de-AT;q=0.9', 'de'],
+    ['fr, de;q=0', 'en'],
+    ['fr, *;q=0.5, de;q=0.1', 'en'],
+    ['xx;q=nonsense, de;q=2, pt', 'pt'],
+    [`${'x-'.repeat(4000)},de`, 'de'],
+    [',;=,;q=,\u0000', 'en'],
+    ['he-IL', 'he'],
+  ])('UX-08 Accept-Language %j finds %s', (header, tag) => {
+    expect(negotiateLocale(header, available).tag).toBe(tag)
+  })
+
+  it('UX-08 amounts follow the language: plurals and digits come from Intl', () => {
+    const arabic: Locale = { ...PSEUDO, tag: 'ar-EG' }
+    expect(devicePage({ ...chrome, locale: german }, tv)).toContain('vor 40 Sekunden')
+    expect(devicePage({ ...chrome, locale: german }, { ...tv, startedSecondsAgo: 61 })).toContain('vor 1 Minute')
+    expect(devicePage({ ...chrome, locale: arabic }, { ...tv, expiresInSeconds: 130 })).toContain('دقيقتان')
+  })
+
+  it('UX-08 codes and addresses run left to right in every language', () => {
+    const page = devicePage({ ...chrome, locale: PSEUDO }, tv)
+    expect(page).toMatch(/^<!doctype html><html lang="he" dir="rtl">/)
+    expect(page).toContain('<bdi dir="ltr" class="code"><span aria-hidden="true">WDJB-MJHT</span>')
+    expect(page).toContain('<bdi dir="ltr" class="machine">203.0.113.7</bdi>')
+  })
+})
