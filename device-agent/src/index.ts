@@ -1,1 +1,17 @@
-export {}
+// What a program of one's own uses of the agent; the command line in main.ts is built from the same parts.
+export * from './core/agent.ts'
+export {
+  type Client,
+  clientCredentials,
+  type DeviceDescription,
+  discover,
+  type Metadata,
+  type Tokens,
+} from './core/client.ts'
+export * from './core/credentials.ts'
+export * from './core/errors.ts'
+export type { Fetch, Wire } from './core/exchange.ts'
+export { LinkRequest, type WaitingState } from './core/link-request.ts'
+export { type CredentialFileOptions, credentialFile, stateDirectory } from './node/credential-file.ts'
+export * from './node/qr.ts'
+export { linkedSentence, type Terminal, type TerminalScreen, terminalScreen } from './node/terminal-screen.ts'

@@ -1,0 +1,263 @@
+// The agent's half of the protocol: one function per request, each sent exactly once. Nothing here waits, repeats or keeps
+// anything; that is agent.ts and link-request.ts. Expected OAuth errors are values; trouble on the way is an AgentError.
+import { DEVICE_CODE_GRANT, type ServerMetadata } from '@latchkey/shared'
+import { AgentError } from './errors.ts'
+import { exchange, type Reply, type Wire } from './exchange.ts'
+
+export interface Metadata extends ServerMetadata {
+  /** RFC 7009. */
+  readonly revocation_endpoint?: string
+}
+
+export interface Client extends Wire {
+  readonly metadata: Metadata
+  readonly clientId: string
+  /** Sent by HTTP Basic (RFC 6749 §2.3.1); a public client has none. */
+  readonly clientSecret?: string | undefined
+}
+
+/** What a device says of itself; the server shows it as unverified. */
+export interface DeviceDescription {
+  readonly name?: string | undefined
+  readonly model?: string | undefined
+  readonly software?: string | undefined
+}
+
+export interface DeviceAuthorization {
+  readonly deviceCode: string
+  readonly userCode: string
+  readonly verificationUri: string
+  readonly verificationUriComplete: string | undefined
+  readonly expiresInSeconds: number
+  readonly intervalSeconds: number
+}
+
+export interface Tokens {
+  readonly accessToken: string
+  readonly expiresInSeconds: number | undefined
+  readonly refreshToken: string | undefined
+  readonly scope: string | undefined
+  readonly idToken: string | undefined
+  /** The server's clock when it answered, epoch milliseconds. */
+  readonly serverNow: number | undefined
+}
+
+/** An answer that RFC 6749 §5.2 or RFC 8628 §3.5 foresees. */
+export interface Refusal {
+  readonly kind: 'refused'
+  readonly error: string
+  readonly description: string | undefined
+  /** From the body of a `slow_down`, as GitHub sends it. */
+  readonly intervalSeconds: number | undefined
+  readonly retryAfterSeconds: number | undefined
+}
+
+export type Answer<T> = { readonly kind: 'granted'; readonly value: T } | Refusal
+
+/**
+ * Fetches the server's metadata (RFC 8414 §3; OpenID Connect Discovery §4 where the former is not found).
+ *
+ * @throws AgentError `usage` when `issuer` is no https URL (http only on loopback); `untrusted` when the document names
+ *   another issuer, compared byte for byte (RFC 8414 §3.3), or unsafe endpoints; `unreachable`.
+ */
+export async function discover(wire: Wire, issuer: string, signal?: AbortSignal): Promise<Metadata> {
+  const url = issuerUrl(issuer)
+  const path = url.pathname === '/' ? '' : url.pathname.replace(/\/$/, '')
+  const accept = { headers: { accept: 'application/json' } }
+  let reply = await exchange(wire, `${url.origin}/.well-known/oauth-authorization-server${path}`, accept, signal)
+  if (reply.status === 404) {
+    reply = await exchange(wire, `${url.origin}${path}/.well-known/openid-configuration`, accept, signal)
+  }
+  const { body } = reply
+  if (reply.status !== 200 || !body) {
+    throw new AgentError('untrusted', `${url.host} does not publish OAuth metadata (status ${reply.status}).`)
+  }
+  if (body['issuer'] !== issuer) {
+    const said = typeof body['issuer'] === 'string' ? body['issuer'] : 'nothing'
+    throw new AgentError('untrusted', `The server at ${issuer} calls itself ${said}: not the same issuer.`)
+  }
+  return {
+    issuer,
+    token_endpoint: endpoint(body, 'token_endpoint') ?? missing('token_endpoint'),
+    ...optional('device_authorization_endpoint', endpoint(body, 'device_authorization_endpoint')),
+    ...optional('jwks_uri', endpoint(body, 'jwks_uri')),
+    ...optional('revocation_endpoint', endpoint(body, 'revocation_endpoint')),
+  }
+}
+
+/** Asks for a device code and a user code: RFC 8628 §3.1, with RFC 8707 `resource` and the device's own description. */
+export async function requestDeviceCode(
+  client: Client,
+  request: {
+    readonly scope?: string | undefined
+    readonly resource?: string | undefined
+    readonly device?: DeviceDescription | undefined
+  },
+  signal?: AbortSignal,
+): Promise<Answer<DeviceAuthorization>> {
+  const url = client.metadata.device_authorization_endpoint
+  if (!url) throw new AgentError('refused', `${client.metadata.issuer} does not link devices.`)
+  const { scope, resource, device } = request
+  const described = { device_name: device?.name, device_model: device?.model, device_software: device?.software }
+  const reply = await post(client, url, { scope, resource, ...described }, signal)
+  return answer(reply, (body) => ({
+    deviceCode: text(body, 'device_code') ?? missing('device_code'),
+    userCode: text(body, 'user_code') ?? missing('user_code'),
+    // Google's name, from before RFC 8628 had one.
+    verificationUri:
+      address(body, 'verification_uri') ?? address(body, 'verification_url') ?? missing('verification_uri'),
+    verificationUriComplete: address(body, 'verification_uri_complete'),
+    expiresInSeconds: seconds(body, 'expires_in') || missing('expires_in'),
+    // RFC 8628 §3.2: five when absent. Less than one would be a hot loop.
+    intervalSeconds: Math.max(1, seconds(body, 'interval') ?? 5),
+  }))
+}
+
+/** Asks once whether the person has decided: RFC 8628 §3.4. */
+export async function pollDeviceToken(
+  client: Client,
+  deviceCode: string,
+  signal?: AbortSignal,
+): Promise<Answer<Tokens>> {
+  return requestToken(client, { grant_type: DEVICE_CODE_GRANT, device_code: deviceCode }, signal)
+}
+
+/** Trades a refresh token for fresh tokens: RFC 6749 §6, with RFC 8707 `resource`. */
+export async function refresh(
+  client: Client,
+  refreshToken: string,
+  resource?: string,
+  signal?: AbortSignal,
+): Promise<Answer<Tokens>> {
+  return requestToken(client, { grant_type: 'refresh_token', refresh_token: refreshToken, resource }, signal)
+}
+
+/** A token for the client itself: RFC 6749 §4.4. Needs `clientSecret`. */
+export async function clientCredentials(
+  client: Client,
+  request: { readonly scope?: string | undefined; readonly resource?: string | undefined },
+  signal?: AbortSignal,
+): Promise<Answer<Tokens>> {
+  return requestToken(
+    client,
+    { grant_type: 'client_credentials', scope: request.scope, resource: request.resource },
+    signal,
+  )
+}
+
+/** Ends a token at the server: RFC 7009. Returns whether the server has such an endpoint and accepted. */
+export async function revoke(client: Client, token: string, signal?: AbortSignal): Promise<boolean> {
+  const url = client.metadata.revocation_endpoint
+  if (!url) return false
+  const reply = await post(client, url, { token, token_type_hint: 'refresh_token' }, signal)
+  return reply.status === 200
+}
+
+async function requestToken(client: Client, form: Form, signal?: AbortSignal): Promise<Answer<Tokens>> {
+  const reply = await post(client, client.metadata.token_endpoint, form, signal)
+  return answer(reply, (body) => {
+    // RFC 6749 §7.1: a token of a type that one does not understand must not be used.
+    if (text(body, 'token_type')?.toLowerCase() !== 'bearer') {
+      throw new AgentError('untrusted', 'The server issued a token of another type than Bearer.')
+    }
+    return {
+      accessToken: text(body, 'access_token') ?? missing('access_token'),
+      expiresInSeconds: seconds(body, 'expires_in'),
+      refreshToken: text(body, 'refresh_token'),
+      scope: text(body, 'scope'),
+      idToken: text(body, 'id_token'),
+      serverNow: reply.serverNow,
+    }
+  })
+}
+
+type Form = Readonly<Record<string, string | undefined>>
+type Body = Readonly<Record<string, unknown>>
+
+function post(client: Client, url: string, form: Form, signal?: AbortSignal): Promise<Reply> {
+  const body = new URLSearchParams({ client_id: client.clientId })
+  for (const [name, value] of Object.entries(form)) if (value !== undefined) body.set(name, value)
+  const headers: Record<string, string> = {
+    accept: 'application/json',
+    'content-type': 'application/x-www-form-urlencoded',
+  }
+  if (client.clientSecret !== undefined) headers['authorization'] = basic(client.clientId, client.clientSecret)
+  return exchange(client, url, { method: 'POST', headers, body: body.toString() }, signal)
+}
+
+/** RFC 6749 §2.3.1: both halves are form-encoded before they are joined. */
+function basic(id: string, secret: string): string {
+  const encode = (value: string) => new URLSearchParams({ '': value }).toString().slice(1)
+  return `Basic ${btoa(`${encode(id)}:${encode(secret)}`)}`
+}
+
+function answer<T>(reply: Reply, read: (body: Body) => T): Answer<T> {
+  const { status, body } = reply
+  if (body && status === 200) return { kind: 'granted', value: read(body) }
+  const error = body && status >= 400 ? text(body, 'error') : undefined
+  if (!body || error === undefined) {
+    throw new AgentError('untrusted', `The server's answer (status ${status}) is not one that OAuth knows.`)
+  }
+  const intervalSeconds = seconds(body, 'interval')
+  const description = text(body, 'error_description')
+  return { kind: 'refused', error, description, intervalSeconds, retryAfterSeconds: reply.retryAfterSeconds }
+}
+
+function issuerUrl(issuer: string): URL {
+  const url = URL.canParse(issuer) ? new URL(issuer) : undefined
+  if (url?.search !== '' || url.hash !== '' || url.username !== '' || !isSafe(url)) {
+    throw new AgentError('usage', `The issuer must be an https address (http only on this machine), not "${issuer}".`)
+  }
+  return url
+}
+
+function endpoint(body: Body, name: string): string | undefined {
+  const value = text(body, name)
+  if (value === undefined) return undefined
+  if (!URL.canParse(value) || !isSafe(new URL(value))) {
+    throw new AgentError('untrusted', `The server's ${name} is not an https address.`)
+  }
+  return value
+}
+
+const LOOPBACK = /^(localhost|.+\.localhost|127\.\d+\.\d+\.\d+|\[::1\])$/
+
+function isSafe(url: URL): boolean {
+  return url.protocol === 'https:' || (url.protocol === 'http:' && LOOPBACK.test(url.hostname))
+}
+
+/** An address for a person: http or https, in printable ASCII, so that what is shown is what is opened. */
+function address(body: Body, name: string): string | undefined {
+  const value = text(body, name)
+  if (value === undefined) return undefined
+  if (!/^https?:\/\/[\x21-\x7e]+$/i.test(value) || !URL.canParse(value)) {
+    throw new AgentError('untrusted', `The server's ${name} is not a web address.`)
+  }
+  return value
+}
+
+function text(body: Body, name: string): string | undefined {
+  const value = body[name]
+  if (value === undefined || value === null || value === '') return undefined
+  if (typeof value !== 'string') throw new AgentError('untrusted', `The server's ${name} is not text.`)
+  return value
+}
+
+/** A duration. Some servers send it as text. */
+function seconds(body: Body, name: string): number | undefined {
+  const value = body[name]
+  if (value === undefined || value === null) return undefined
+  const number = typeof value === 'string' && /^\d+$/.test(value) ? Number(value) : value
+  if (typeof number !== 'number' || !Number.isFinite(number) || number < 0) {
+    throw new AgentError('untrusted', `The server's ${name} is not a number of seconds.`)
+  }
+  return number
+}
+
+function missing(name: string): never {
+  throw new AgentError('untrusted', `The server's answer has no ${name}.`)
+}
+
+function optional<N extends string>(name: N, value: string | undefined): { readonly [K in N]?: string } {
+  return value === undefined ? {} : ({ [name]: value } as { readonly [K in N]?: string })
+}

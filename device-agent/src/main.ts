@@ -1,0 +1,250 @@
+// The command line of the agent: arguments in, exit code out. Data goes to stdout, talk to stderr, secrets to neither.
+import { readFileSync } from 'node:fs'
+import { readFile } from 'node:fs/promises'
+import { hostname } from 'node:os'
+import { type Host, systemHost } from '@latchkey/shared'
+import { Command, CommanderError } from 'commander'
+import { DeviceAgent, type LinkState, type Status } from './core/agent.ts'
+import type { CredentialStore } from './core/credentials.ts'
+import { AgentError, type AgentErrorReason } from './core/errors.ts'
+import type { Fetch } from './core/exchange.ts'
+import { credentialFile, stateDirectory } from './node/credential-file.ts'
+import { visible } from './node/link-page.ts'
+import { type Terminal, terminalScreen } from './node/terminal-screen.ts'
+
+export interface AgentIo {
+  readonly stdout: Terminal
+  readonly stderr: Terminal
+  readonly env: Readonly<Record<string, string | undefined>>
+  readonly host: Host
+  readonly fetch: Fetch
+  /** Aborts when the person or the system wants the command to stop. */
+  readonly signal: AbortSignal
+}
+
+const EXIT: Readonly<Record<AgentErrorReason, number>> = {
+  usage: 2,
+  denied: 3,
+  expired: 4,
+  lost_approval: 5,
+  unlinked: 5,
+  unreachable: 6,
+  refused: 1,
+  untrusted: 1,
+  storage: 1,
+}
+const EXIT_FAILED = 1
+const EXIT_USAGE = 2
+const EXIT_INTERRUPTED = 130
+
+interface CommonOptions {
+  readonly state?: string
+  readonly clientSecretFile?: string
+}
+
+interface LinkOptions extends CommonOptions {
+  readonly issuer: string
+  readonly clientId: string
+  readonly scope?: string
+  readonly resource?: string
+  readonly name?: string
+  readonly model?: string
+  readonly json?: boolean
+}
+
+/** The real process: Ctrl-C and SIGTERM abort once, so that a second one ends a stuck process the hard way. */
+export function processIo(): AgentIo {
+  const stop = new AbortController()
+  for (const name of ['SIGINT', 'SIGTERM'] as const) process.once(name, () => stop.abort())
+  const { stdout, stderr, env } = process
+  return { stdout, stderr, env, host: systemHost, fetch: (url, init) => fetch(url, init), signal: stop.signal }
+}
+
+/** Runs one command. `argv` is without the program's own name. Returns the exit code. */
+export async function main(argv: readonly string[], io: AgentIo = processIo()): Promise<number> {
+  let code = 0
+  const program = describe(io, (exitCode) => {
+    code = exitCode
+  })
+  try {
+    await program.parseAsync([...argv], { from: 'user' })
+    return code
+  } catch (error) {
+    if (error instanceof CommanderError) return error.exitCode === 0 ? 0 : EXIT_USAGE
+    if (io.signal.aborted) return EXIT_INTERRUPTED
+    complain(io, error instanceof Error ? error.message : String(error))
+    return error instanceof AgentError ? EXIT[error.reason] : EXIT_FAILED
+  }
+}
+
+function describe(io: AgentIo, exit: (code: number) => void): Command {
+  const program = new Command('latchkey-agent')
+    .description('Links this device to a person’s account and keeps its tokens fresh.')
+    .version(version())
+    .exitOverride()
+    .configureOutput({ writeOut: (text) => io.stdout.write(text), writeErr: (text) => io.stderr.write(text) })
+    .addHelpText('after', EXAMPLES)
+  const command = (name: string, description: string) =>
+    program
+      .command(name)
+      .description(description)
+      .option('--state <dir>', 'where the credentials live (default: LATCHKEY_AGENT_STATE or the usual place)')
+  const secretive = (name: string, description: string) =>
+    command(name, description).option(
+      '--client-secret-file <file>',
+      'holds the client secret (or LATCHKEY_AGENT_CLIENT_SECRET), where the client has one',
+    )
+
+  secretive('link', 'show a code and wait until a person has approved it on a phone')
+    .requiredOption('--issuer <url>', 'the server')
+    .requiredOption('--client-id <id>', 'what this kind of device is called there')
+    .option('--scope <scopes>', 'what to ask for, separated by spaces')
+    .option('--resource <url>', 'the API that the tokens are for')
+    .option('--name <name>', 'what the person sees this device called', hostname())
+    .option('--model <model>', 'what the person sees this device described as')
+    .option('--json', 'write one JSON object per event to stdout')
+    .action((options: LinkOptions) => link(io, options))
+  secretive('token', 'print a fresh access token')
+    .option('--resource <url>', 'the API that the token is for')
+    .action(async (options: CommonOptions & { readonly resource?: string }) => {
+      const { token } = await (await linkedAgent(io, options)).accessToken({ ...pick(options), signal: io.signal })
+      io.stdout.write(`${token}\n`)
+    })
+  command('status', 'say who this device is linked to')
+    .option('--json', 'as JSON')
+    .action(async (options: CommonOptions & { readonly json?: boolean }) => {
+      const status = await agentFor(io, store(io, options), { issuer: '', clientId: '' }).status()
+      io.stdout.write(options.json ? `${JSON.stringify(statusData(status))}\n` : statusText(status))
+      if (status.kind === 'unlinked' || !status.usable) exit(EXIT.unlinked)
+    })
+  secretive('unlink', 'end the link and forget the credentials').action(async (options: CommonOptions) => {
+    const told = await (await linkedAgent(io, options)).unlink(io.signal)
+    io.stderr.write(told ? 'Unlinked.\n' : 'Unlinked here; the server was not told. End it on your account page too.\n')
+  })
+  return program
+}
+
+async function link(io: AgentIo, options: LinkOptions): Promise<void> {
+  const { issuer, clientId, scope, resource, name, model } = options
+  const screen = terminalScreen({ terminal: io.stderr, env: io.env, host: io.host })
+  const agent = agentFor(io, store(io, options), {
+    issuer,
+    clientId,
+    scope,
+    resource,
+    clientSecret: await clientSecret(io, options),
+    device: { name, model, software: `latchkey-agent ${version()}` },
+  })
+  const tell = (state: LinkState) => io.stdout.write(`${JSON.stringify(eventData(state))}\n`)
+  try {
+    await agent.link({ signal: io.signal, onState: options.json ? tell : screen.show })
+  } finally {
+    screen.close()
+  }
+}
+
+type Identity = Omit<ConstructorParameters<typeof DeviceAgent>[0], 'credentials' | 'host' | 'fetch'>
+
+function agentFor(io: AgentIo, credentials: CredentialStore, identity: Identity): DeviceAgent {
+  const { host, fetch } = io
+  return new DeviceAgent({ ...identity, credentials, host, fetch, onTrouble: (error) => complain(io, error.message) })
+}
+
+/** The agent for the server and client that this device was linked to. */
+async function linkedAgent(io: AgentIo, options: CommonOptions): Promise<DeviceAgent> {
+  const credentials = store(io, options)
+  const loaded = await credentials.load()
+  if (loaded.kind === 'none') {
+    const message = loaded.damaged ? 'The credentials are damaged' : 'This device is not linked'
+    throw new AgentError('unlinked', `${message}. Link it: latchkey-agent link`)
+  }
+  const { issuer, clientId, accessTokens } = loaded.record
+  const resource = accessTokens[0]?.resource
+  return agentFor(io, credentials, { issuer, clientId, resource, clientSecret: await clientSecret(io, options) })
+}
+
+function store(io: AgentIo, options: CommonOptions): CredentialStore {
+  return credentialFile({ directory: stateDirectory(options.state, io.env), host: io.host })
+}
+
+async function clientSecret(io: AgentIo, { clientSecretFile }: CommonOptions): Promise<string | undefined> {
+  if (!clientSecretFile) return io.env['LATCHKEY_AGENT_CLIENT_SECRET'] || undefined
+  try {
+    return (await readFile(clientSecretFile, 'utf8')).trim()
+  } catch (cause) {
+    throw new AgentError('usage', `The client secret cannot be read from ${clientSecretFile}.`, { cause })
+  }
+}
+
+function pick({ resource }: { readonly resource?: string }): { readonly resource?: string } {
+  return resource === undefined ? {} : { resource }
+}
+
+function complain(io: AgentIo, message: string): void {
+  io.stderr.write(`latchkey-agent: ${visible(message.replace(/\s+/g, ' '))}\n`)
+}
+
+/** What a script may know of a state. */
+function eventData(state: LinkState): object {
+  if (state.kind === 'waiting') {
+    const { userCode, verificationUri, verificationUriComplete } = state.request
+    return {
+      event: 'waiting',
+      user_code: userCode,
+      verification_uri: verificationUri,
+      verification_uri_complete: verificationUriComplete,
+      expires_in: Math.ceil(state.request.secondsLeft()),
+    }
+  }
+  if (state.kind === 'retrying') return { event: 'retrying', reason: state.reason, in: Math.ceil(state.inSeconds) }
+  if (state.kind === 'failed') return { event: 'failed', reason: state.error.reason, error: state.error.oauthError }
+  if (state.kind !== 'linked') return { event: state.kind }
+  const { issuer, subject, scopes, endsAt } = state.linked
+  return { event: 'linked', issuer, subject, scope: scopes.join(' '), ends_at: isoTime(endsAt) }
+}
+
+function statusData(status: Status): object {
+  if (status.kind === 'unlinked') return { linked: false, damaged: status.damaged }
+  const { issuer, clientId, subject, scope, linkedAt, accessTokens } = status.record
+  const tokens = accessTokens.map(({ resource, expiresAt }) => ({ resource, expires_at: isoTime(expiresAt) }))
+  const linked_at = isoTime(linkedAt)
+  return {
+    linked: true,
+    usable: status.usable,
+    issuer,
+    client_id: clientId,
+    subject,
+    scope,
+    linked_at,
+    access_tokens: tokens,
+  }
+}
+
+function statusText(status: Status): string {
+  if (status.kind === 'unlinked') return status.damaged ? 'Not linked: the credentials are damaged.\n' : 'Not linked.\n'
+  const { issuer, subject, scope, linkedAt } = status.record
+  const who = subject?.name ?? subject?.email ?? 'somebody'
+  const lines = [
+    status.usable ? `Linked as ${who}` : `Was linked as ${who}; the server has ended it. Link again.`,
+    `server   ${issuer}`,
+    `since    ${isoTime(linkedAt)}`,
+    ...(scope ? [`allowed  ${scope}`] : []),
+  ]
+  return lines.map((line) => `${visible(line)}\n`).join('')
+}
+
+function isoTime(at: number | undefined): string | undefined {
+  return at === undefined ? undefined : new Date(at).toISOString()
+}
+
+function version(): string {
+  const { version }: { version: string } = JSON.parse(readFileSync(new URL('../package.json', import.meta.url), 'utf8'))
+  return version
+}
+
+const EXAMPLES = `
+Examples:
+  latchkey-agent link --issuer https://id.example.com --client-id tv --scope "openid library:read"
+  curl -H "Authorization: Bearer $(latchkey-agent token)" https://api.example.com/library
+
+Exit codes: 0 done, 1 failed, 2 wrong usage, 3 denied, 4 expired, 5 needs linking, 6 server unreachable`

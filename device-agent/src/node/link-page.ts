@@ -1,0 +1,124 @@
+// What the terminal shows while a device waits to be linked, as lines: a square where it can be scanned, always the address
+// and the code as text. When lines are written, changed and wiped is next door in terminal-screen.ts.
+import { styleText } from 'node:util'
+import type { LinkRequest } from '../core/link-request.ts'
+import { largeLetters, largeWidth } from './large-letters.ts'
+import { qrMatrix, renderTerminalQr, terminalQrWidth } from './qr.ts'
+
+/** What the terminal can do. */
+export interface TerminalView {
+  readonly columns: number
+  readonly rows: number
+  readonly colour: boolean
+  readonly unicode: boolean
+}
+
+export interface LinkPage {
+  readonly lines: readonly string[]
+  /** What stands left of the status on the last line, which is not in `lines`. */
+  readonly beforeStatus: string
+  /** Columns left for the status. */
+  readonly statusWidth: number
+}
+
+type Style = Parameters<typeof styleText>[0]
+
+const MARGIN = '  '
+const GUTTER = '   '
+const NARROWEST_TEXT = 30
+
+/** Colour is decided once for the screen, not by `styleText`, which would look at the wrong stream. */
+export function paint(view: Pick<TerminalView, 'colour'>, style: Style, text: string): string {
+  return view.colour ? styleText(style, text, { validateStream: false }) : text
+}
+
+/** Removes what could steer a terminal or reorder what is read: the server's words are shown, not obeyed. */
+export function visible(text: string): string {
+  return text.replace(/[\u0000-\u001f\u007f-\u009f\u061c\u200b-\u200f\u2028-\u202e\u2060-\u2069\ufeff]/g, '')
+}
+
+/** The best page that fits: square beside text, square above text, text alone. */
+export function linkPage(request: LinkRequest, view: TerminalView): LinkPage {
+  const complete = request.verificationUriComplete
+  // Without colours of its own a square would be inverted on every dark terminal.
+  const matrix = complete !== undefined && view.colour && view.unicode ? qrMatrix(complete) : undefined
+  if (matrix) {
+    const square = renderTerminalQr(matrix)
+    const width = MARGIN.length + terminalQrWidth(matrix)
+    const textWidth = view.columns - width - GUTTER.length - 1
+    if (textWidth >= NARROWEST_TEXT && square.length + 3 <= view.rows)
+      return sideBySide(square, request, view, textWidth)
+    if (width < view.columns) {
+      for (const large of [true, false]) {
+        const page = stacked(square, request, view, large)
+        if (page.lines.length + 2 <= view.rows) return page
+      }
+    }
+  }
+  return stacked([], request, view, true)
+}
+
+function sideBySide(square: readonly string[], request: LinkRequest, view: TerminalView, width: number): LinkPage {
+  const text = [paint(view, 'bold', 'Link this device'), '', ...steps(request, view, width, true, true)]
+  const rows = square.map((row, index) => {
+    // The white border of the square is two lines high: the words begin level with its pattern.
+    const words = text[index - 2]
+    return `${MARGIN}${row}${words === undefined || words === '' ? '' : `${GUTTER}${words}`}`
+  })
+  const last = rows.pop() ?? ''
+  return { lines: ['', ...rows], beforeStatus: `${last}${GUTTER}`, statusWidth: width }
+}
+
+function stacked(square: readonly string[], request: LinkRequest, view: TerminalView, large: boolean): LinkPage {
+  const width = view.columns - MARGIN.length - 1
+  const scanned = square.length > 0
+  const text = [...steps(request, view, width, scanned, large), '']
+  const title = [paint(view, 'bold', 'Link this device'), '']
+  const lines = scanned ? [...title, ...square, '', ...text] : [...title, ...text]
+  return {
+    lines: ['', ...lines.map((line) => (line === '' ? '' : MARGIN + line))],
+    beforeStatus: MARGIN,
+    statusWidth: width,
+  }
+}
+
+function steps(
+  request: LinkRequest,
+  view: TerminalView,
+  width: number,
+  scanned: boolean,
+  large: boolean,
+): readonly string[] {
+  const code = visible(request.userCode)
+  const address = visible(request.verificationUri).replace(/^https:\/\//, '')
+  const open = scanned ? 'Scan the square, or open' : 'Open on your phone'
+  const check = scanned ? 'Check that it shows' : 'Enter this code'
+  const big = large && view.unicode ? enlarged(code, width - 3) : undefined
+  const plain = big ? code : [...code].join(' ')
+  return [
+    `${paint(view, 'dim', '1')}  ${open}`,
+    ...broken(address, width - 3).map((part) => `   ${paint(view, 'bold', part)}`),
+    '',
+    `${paint(view, 'dim', '2')}  ${check}  ${paint(view, 'bold', plain)}`,
+    ...(big ? ['', ...big.map((line) => (line === '' ? '' : `   ${paint(view, 'bold', line)}`))] : []),
+  ]
+}
+
+/** The code on one line where it fits, else a group a line. */
+function enlarged(code: string, width: number): readonly string[] | undefined {
+  const groups = largeWidth(code) <= width ? [code] : code.split('-')
+  const lines: string[] = []
+  for (const group of groups) {
+    const letters = largeWidth(group) <= width ? largeLetters(group) : undefined
+    if (!letters) return undefined
+    lines.push(...letters)
+  }
+  return lines
+}
+
+/** Breaks at the column, never shortens: every character of an address counts. */
+function broken(text: string, width: number): readonly string[] {
+  const parts: string[] = []
+  for (let at = 0; at < text.length; at += width) parts.push(text.slice(at, at + width))
+  return parts
+}
