@@ -82,7 +82,7 @@ const USUAL_EXPONENT = 'AQAB'
  */
 export function readPublicJwk(jwk: unknown, alg: SignatureAlgorithm): JWK {
   if (!isJsonObject(jwk)) throw new JwsError('key', 'not a JWK')
-  if (PRIVATE_MEMBERS.some((member) => Object.hasOwn(jwk, member))) throw new JwsError('key', 'a private key was sent')
+  if (PRIVATE_MEMBERS.some((member) => member in jwk)) throw new JwsError('key', 'a private key was sent')
   const { kty, crv, x, y, n, e } = jwk
   if (jwk['alg'] !== undefined && curveName(jwk['alg']) !== curveName(alg)) throw new JwsError('key', 'for another alg')
   switch (alg) {
