@@ -1,0 +1,118 @@
+// The whole server, put together: every route is named once, here, top to bottom.
+import cookie from '@fastify/cookie'
+import type { Host } from '@latchkey/shared'
+import { problemPage } from '@latchkey/verifier-web'
+import fastify, { type FastifyInstance, type FastifyServerOptions } from 'fastify'
+import type { Config } from './config.ts'
+import { deviceAuthorizationRoute } from './http/device-authorization.ts'
+import { healthRoutes } from './http/health.ts'
+import { linkRoutes } from './http/link.ts'
+import { speakOAuth } from './http/oauth-scope.ts'
+import { speakToPeople } from './http/page-scope.ts'
+import { publishedRoutes } from './http/published.ts'
+import { signInRoutes } from './http/sign-in.ts'
+import { tokenRoute } from './http/token.ts'
+import { createClientDirectory } from './oauth/client-directory.ts'
+import { createPacing, SLOW_DOWN } from './oauth/pacing.ts'
+import type { ProtocolEvent, Provider } from './oauth/provider.ts'
+import { openSigningKeys } from './oauth/signing-keys.ts'
+import type { Store } from './oauth/store.ts'
+import { createVault } from './oauth/vault.ts'
+import { steadyClock } from './ops/steady-clock.ts'
+
+const BODY_LIMIT_BYTES = 16 * 1024
+const REQUEST_TIMEOUT_MS = 30_000
+const HEADERS_TIMEOUT_MS = 10_000
+const PURGE_EVERY_MS = 60_000
+
+export interface Parts {
+  readonly config: Config
+  readonly store: Store
+  readonly host: Host
+  /** At least 32 bytes; the database is worth nothing without it, and it is worth nothing without the database. */
+  readonly masterSecret: Uint8Array
+  /** Fastify's: a pino configuration, or false. */
+  readonly logger?: FastifyServerOptions['logger']
+}
+
+/** What the protocol works with. Makes the signing keys on first start. Throws when they do not fit the secret. */
+export async function openProvider(parts: Parts, note: (event: ProtocolEvent) => void): Promise<Provider> {
+  const { config, store } = parts
+  const { limits } = config
+  const host = { ...parts.host, clock: steadyClock(parts.host.clock) }
+  const vault = createVault(parts.masterSecret, host.entropy)
+  return {
+    issuer: config.issuer,
+    apis: config.apis,
+    limits: {
+      deviceCodeSeconds: limits.device_code_seconds,
+      pollIntervalSeconds: limits.poll_interval_seconds,
+      userTokenSeconds: limits.user_token_seconds,
+      clientTokenSeconds: limits.client_token_seconds,
+      refresh: {
+        idleDays: limits.refresh_idle_days,
+        absoluteDays: limits.refresh_absolute_days,
+        graceSeconds: limits.refresh_grace_seconds,
+      },
+    },
+    host,
+    store,
+    vault,
+    clients: createClientDirectory(config.clients, store.clients),
+    signingKeys: await openSigningKeys(store.signingKeys, vault, host.clock.now()),
+    pacing: createPacing({ ...SLOW_DOWN, intervalSeconds: limits.poll_interval_seconds }),
+    note,
+  }
+}
+
+/** Everything but the listening socket: `inject` works on what this returns. Closing it closes the store. */
+export async function buildApp(parts: Parts): Promise<FastifyInstance> {
+  const { config } = parts
+  const app = fastify({
+    logger: parts.logger ?? false,
+    // One line for each request would drown what matters; failures are logged where they happen.
+    disableRequestLogging: true,
+    bodyLimit: BODY_LIMIT_BYTES,
+    requestTimeout: REQUEST_TIMEOUT_MS,
+    http: { headersTimeout: HEADERS_TIMEOUT_MS },
+    trustProxy: [...config.listen.trusted_proxies],
+    ajv: { customOptions: { coerceTypes: false } },
+  })
+  const provider = await openProvider(parts, (event) => app.log.info(event, event.event))
+  const base = new URL(config.issuer).pathname.replace(/\/$/, '')
+
+  publishedRoutes(app, provider, base)
+  healthRoutes(app, provider)
+  await app.register(
+    (scope, _options, done) => {
+      speakOAuth(scope, provider.issuer)
+      deviceAuthorizationRoute(scope, provider)
+      tokenRoute(scope, provider)
+      done()
+    },
+    { prefix: base },
+  )
+  await app.register(
+    (scope, _options, done) => {
+      scope.register(cookie)
+      const pages = speakToPeople(scope, provider, config.name, base)
+      signInRoutes(scope, provider, pages)
+      linkRoutes(scope, provider, pages)
+      scope.setNotFoundHandler((request, reply) =>
+        pages.show(reply, problemPage(pages.chrome(request), { problem: 'not_found' }), 404),
+      )
+      done()
+    },
+    { prefix: base },
+  )
+
+  const purge = setInterval(() => {
+    parts.store.purge(provider.host.clock.now()).catch((error) => app.log.warn({ err: error }, 'purging failed'))
+  }, PURGE_EVERY_MS)
+  purge.unref()
+  app.addHook('onClose', async () => {
+    clearInterval(purge)
+    await parts.store.close()
+  })
+  return app
+}

@@ -1,0 +1,328 @@
+// The configuration: one schema, every mistake at once with its path, secrets by reference.
+// Order: defaults, then latchkey.json, then environment variables (LATCHKEY_LISTEN__PORT=9000).
+import { readFileSync } from 'node:fs'
+import { DEVICE_CODE_GRANT, GRANT_TYPES, type GrantType, TOKEN_ENDPOINT_AUTH_METHODS } from '@latchkey/shared'
+import Type, { type Static, type TSchema } from 'typebox'
+import { Compile } from 'typebox/compile'
+import { Value } from 'typebox/value'
+import type { Api } from './oauth/provider.ts'
+import { type Client, NEVER, USER_ID_PREFIX } from './oauth/records.ts'
+import { IDENTITY_SCOPES } from './oauth/scopes.ts'
+import { digestOf } from './oauth/vault.ts'
+import { DATABASE_ADDRESS } from './storage/open.ts'
+
+const closed = { additionalProperties: false } as const
+const oneOf = <T extends string>(values: readonly T[]) => Type.Union(values.map((value) => Type.Literal(value)))
+const seconds = (fallback: number, least: number, most: number, description: string) =>
+  Type.Integer({ default: fallback, minimum: least, maximum: most, description })
+
+const SecretReference = Type.Union(
+  [
+    Type.Object({ env: Type.String({ minLength: 1 }) }, closed),
+    Type.Object({ file: Type.String({ minLength: 1 }) }, closed),
+  ],
+  { description: 'A secret by reference: {"env": "NAME"} or {"file": "/run/secrets/x"}; never the secret itself.' },
+)
+
+const ApiEntry = Type.Object(
+  {
+    resource: Type.String({
+      minLength: 1,
+      description: 'The API’s resource URI (RFC 8707): the audience of its tokens.',
+    }),
+    scopes: Type.Record(Type.String(), Type.String({ minLength: 1 }), {
+      description: 'Each scope, with what it allows in words that a person reads before saying yes.',
+    }),
+  },
+  closed,
+)
+
+const ClientEntry = Type.Object(
+  {
+    client_id: Type.String({ minLength: 1, maxLength: 128, pattern: '^[\\x21-\\x7e]+$' }),
+    client_name: Type.Optional(Type.String({ minLength: 1, maxLength: 64 })),
+    client_secret: Type.Optional(SecretReference),
+    token_endpoint_auth_method: Type.Optional(oneOf(TOKEN_ENDPOINT_AUTH_METHODS)),
+    grant_types: Type.Optional(Type.Array(oneOf(GRANT_TYPES), { minItems: 1 })),
+    scope: Type.Optional(Type.String()),
+  },
+  { ...closed, description: 'A client, in the names of RFC 7591.' },
+)
+
+export const ConfigSchema = Type.Object(
+  {
+    $schema: Type.Optional(Type.String()),
+    name: Type.String({
+      default: 'Latchkey',
+      minLength: 1,
+      maxLength: 40,
+      description: 'What people read at the top of every page.',
+    }),
+    issuer: Type.String({
+      description:
+        'The public address of this server, without a trailing slash. Default: http://localhost with the port.',
+    }),
+    listen: Type.Object(
+      {
+        host: Type.String({ default: '127.0.0.1', minLength: 1 }),
+        port: Type.Integer({ default: 8080, minimum: 0, maximum: 65535 }),
+        trusted_proxies: Type.Array(Type.String({ minLength: 1 }), {
+          default: [],
+          description: 'Addresses or networks whose X-Forwarded-For and X-Forwarded-Proto are believed.',
+        }),
+      },
+      { ...closed, default: {} },
+    ),
+    database: Type.String({
+      default: 'sqlite:./data/latchkey.db',
+      pattern: DATABASE_ADDRESS,
+      description: 'sqlite:PATH',
+    }),
+    master_secret: Type.Optional(SecretReference),
+    apis: Type.Array(ApiEntry, { default: [] }),
+    clients: Type.Array(ClientEntry, { default: [] }),
+    limits: Type.Object(
+      {
+        device_code_seconds: seconds(600, 60, 1800, 'How long a device and a person have for the flow.'),
+        poll_interval_seconds: seconds(5, 1, 60, 'How long a device waits between two polls.'),
+        user_token_seconds: seconds(600, 60, 86_400, 'Life of an access token that speaks for a person.'),
+        client_token_seconds: seconds(3600, 60, 86_400, 'Life of an access token that speaks for a client.'),
+        refresh_idle_days: seconds(90, 1, 3650, 'A link unused for so long ends.'),
+        refresh_absolute_days: seconds(365, 1, 3650, 'A link older than this ends.'),
+        refresh_grace_seconds: seconds(
+          60,
+          0,
+          3600,
+          'How long a client whose answer was lost may come back with the old refresh token.',
+        ),
+      },
+      { ...closed, default: {} },
+    ),
+  },
+  { ...closed, $id: 'https://latchkey.example/latchkey.schema.json', title: 'Latchkey server configuration' },
+)
+
+type RawConfig = Static<typeof ConfigSchema>
+
+export interface Config extends Omit<RawConfig, '$schema' | 'apis' | 'clients' | 'master_secret'> {
+  readonly apis: readonly Api[]
+  readonly clients: readonly Client[]
+  /** Absent: the server keeps one beside its database. */
+  readonly masterSecret?: Uint8Array
+}
+
+/** Everything that is wrong, one line each, with the path of the value. */
+export class ConfigError extends Error {
+  readonly problems: readonly string[]
+  constructor(problems: readonly string[]) {
+    super(problems.join('\n'))
+    this.name = 'ConfigError'
+    this.problems = problems
+  }
+}
+
+type Json = null | boolean | number | string | Json[] | { [key: string]: Json }
+export type Environment = Readonly<Record<string, string | undefined>>
+
+const validator = Compile(ConfigSchema)
+
+/** Reads `path`, if any, under `environment`. Throws ConfigError. */
+export function loadConfig(path: string | undefined, environment: Environment): Config {
+  let file: Json = {}
+  if (path !== undefined) {
+    try {
+      file = JSON.parse(readFileSync(path, 'utf8')) as Json
+    } catch (error) {
+      throw new ConfigError([`${path}: ${error instanceof Error ? error.message : String(error)}`])
+    }
+  }
+  return parseConfig(file, environment)
+}
+
+/** Throws ConfigError with all problems, those of form first: what has no form cannot be looked into further. */
+export function parseConfig(file: Json, environment: Environment): Config {
+  const value = Value.Default(ConfigSchema, overridden(file, environment))
+  if (isObject(value) && value['issuer'] === undefined) value['issuer'] = localIssuer(value)
+  const problems: string[] = []
+  for (const error of validator.Errors(value)) {
+    const path = dotted(error.instancePath)
+    // A union reports each of its branches, too; the union's own line says it better.
+    if (error.keyword === 'const') continue
+    if (error.keyword === 'additionalProperties') {
+      for (const name of error.params.additionalProperties)
+        problems.push(`${path === '' ? '' : `${path}.`}${name}: unknown setting`)
+    } else problems.push(`${path || 'configuration'}: ${error.message}`)
+  }
+  if (problems.length > 0) throw new ConfigError([...new Set(problems)])
+
+  const raw = value as RawConfig
+  const readSecret = secretReader(environment, problems)
+  checkIssuer(raw, problems)
+  checkApis(raw, problems)
+  const masterSecret = raw.master_secret && readSecret('master_secret', raw.master_secret)
+  const clients = raw.clients.map((entry, index) => readClient(raw, entry, `clients[${index}]`, readSecret, problems))
+  const ids = clients.map((client) => client.id)
+  for (const [index, id] of ids.entries()) {
+    if (ids.indexOf(id) < index) problems.push(`clients[${index}].client_id: "${id}" is used twice`)
+  }
+  if (problems.length > 0) throw new ConfigError(problems)
+  const { $schema: _schema, master_secret: _reference, ...rest } = raw
+  return { ...rest, clients, ...(masterSecret === undefined ? {} : { masterSecret: Buffer.from(masterSecret) }) }
+}
+
+function isObject(value: unknown): value is Record<string, unknown> {
+  return value !== null && typeof value === 'object' && !Array.isArray(value)
+}
+
+function localIssuer({ listen }: Record<string, unknown>): string {
+  return `http://localhost:${isObject(listen) ? String(listen['port']) : ''}`
+}
+
+function dotted(pointer: string): string {
+  return pointer
+    .split('/')
+    .slice(1)
+    .map((part) => part.replaceAll('~1', '/').replaceAll('~0', '~'))
+    .reduce((path, part) => (/^\d+$/.test(part) ? `${path}[${part}]` : path === '' ? part : `${path}.${part}`), '')
+}
+
+/** LATCHKEY_ISSUER, LATCHKEY_LISTEN__PORT, LATCHKEY_LIMITS__REFRESH_IDLE_DAYS; lists and objects are written as JSON. */
+function overridden(file: Json, environment: Environment): Json {
+  if (!isObject(file)) return file
+  const result = structuredClone(file)
+  for (const [name, setting] of Object.entries(ConfigSchema.properties)) {
+    const variable = `LATCHKEY_${name.toUpperCase()}`
+    const own = environment[variable]
+    if (own !== undefined) result[name] = valueFrom(own, setting)
+    for (const [inner, innerSetting] of Object.entries(propertiesOf(setting))) {
+      const text = environment[`${variable}__${inner.toUpperCase()}`]
+      if (text === undefined) continue
+      const section = result[name]
+      const known = isObject(section) ? section : {}
+      result[name] = { ...known, [inner]: valueFrom(text, innerSetting) }
+    }
+  }
+  return result
+}
+
+function propertiesOf(schema: TSchema): Record<string, TSchema> {
+  return 'properties' in schema ? (schema['properties'] as Record<string, TSchema>) : {}
+}
+
+function valueFrom(text: string, schema: TSchema): Json {
+  if ('type' in schema && schema['type'] === 'string') return text
+  try {
+    return JSON.parse(text) as Json
+  } catch {
+    return text
+  }
+}
+
+type ReadSecret = (path: string, reference: Static<typeof SecretReference>) => string | undefined
+
+function secretReader(environment: Environment, problems: string[]): ReadSecret {
+  return (path, reference) => {
+    if ('env' in reference) {
+      const value = environment[reference.env]
+      if (!value) problems.push(`${path}.env: environment variable ${reference.env} is not set`)
+      return value || undefined
+    }
+    try {
+      return readFileSync(reference.file, 'utf8').replace(/\r?\n$/, '')
+    } catch (error) {
+      problems.push(`${path}.file: ${error instanceof Error ? error.message : String(error)}`)
+      return undefined
+    }
+  }
+}
+
+const LOOPBACK = ['localhost', '127.0.0.1', '[::1]']
+const LONGEST_COMPLETE_URI = 62
+const CODE_QUERY = '/link?user_code=XXXX-XXXX'
+
+function checkIssuer({ issuer, listen }: RawConfig, problems: string[]): void {
+  const url = URL.canParse(issuer) ? new URL(issuer) : undefined
+  if (url === undefined || !['https:', 'http:'].includes(url.protocol)) {
+    problems.push('issuer: must be an https address')
+    return
+  }
+  if (url.search !== '' || url.hash !== '' || url.username !== '' || issuer.endsWith('/') || issuer.includes('?')) {
+    problems.push('issuer: no trailing slash, query, fragment or user name')
+  } else if (new URL(issuer).href.replace(/\/$/, '') !== issuer) {
+    problems.push(`issuer: write it as ${url.href.replace(/\/$/, '')}`)
+  }
+  if (url.protocol === 'http:' && !LOOPBACK.includes(url.hostname)) {
+    problems.push('issuer: http is accepted on loopback alone (localhost, 127.0.0.1, [::1]); use https')
+  }
+  if (url.protocol === 'https:' && listen.trusted_proxies.length === 0) {
+    problems.push('listen.trusted_proxies: an https issuer needs a proxy that ends TLS; list its address here')
+  }
+  if (url.protocol === 'https:' && (issuer + CODE_QUERY).length > LONGEST_COMPLETE_URI) {
+    problems.push(
+      `issuer: too long for a QR code that scans from a sofa (${LONGEST_COMPLETE_URI - CODE_QUERY.length} characters at most)`,
+    )
+  }
+}
+
+const SCOPE_NAME = /^[\x21\x23-\x5b\x5d-\x7e]+$/
+
+function checkApis({ apis }: RawConfig, problems: string[]): void {
+  const owners = new Map<string, string>()
+  for (const [index, api] of apis.entries()) {
+    const path = `apis[${index}]`
+    if (!URL.canParse(api.resource) || api.resource.includes('#')) {
+      problems.push(`${path}.resource: must be an absolute URI without a fragment`)
+    }
+    if (apis.findIndex((other) => other.resource === api.resource) < index) {
+      problems.push(`${path}.resource: "${api.resource}" is listed twice`)
+    }
+    for (const scope of Object.keys(api.scopes)) {
+      const owner = owners.get(scope)
+      if (!SCOPE_NAME.test(scope)) problems.push(`${path}.scopes: "${scope}" is not a scope name`)
+      else if ((IDENTITY_SCOPES as readonly string[]).includes(scope))
+        problems.push(`${path}.scopes: "${scope}" is reserved`)
+      else if (owner !== undefined) problems.push(`${path}.scopes: "${scope}" belongs to ${owner} already`)
+      owners.set(scope, api.resource)
+    }
+  }
+}
+
+const SHORTEST_SECRET = 32
+
+function readClient(
+  config: RawConfig,
+  entry: RawConfig['clients'][number],
+  path: string,
+  readSecret: ReadSecret,
+  problems: string[],
+): Client {
+  const authMethod = entry.token_endpoint_auth_method ?? (entry.client_secret ? 'client_secret_basic' : 'none')
+  const grantTypes: readonly GrantType[] = entry.grant_types ?? [DEVICE_CODE_GRANT, 'refresh_token']
+  const known = new Set<string>([...IDENTITY_SCOPES, ...config.apis.flatMap((api) => Object.keys(api.scopes))])
+  const scope = (entry.scope ?? '').split(' ').filter((name) => name !== '')
+  for (const name of scope) if (!known.has(name)) problems.push(`${path}.scope: "${name}" is a scope of no API`)
+  if (entry.client_id.startsWith(USER_ID_PREFIX)) {
+    problems.push(`${path}.client_id: "${USER_ID_PREFIX}…" is how user ids begin; a client needs another name`)
+  }
+  const secret = entry.client_secret && readSecret(`${path}.client_secret`, entry.client_secret)
+  if (authMethod === 'none' && entry.client_secret)
+    problems.push(`${path}.client_secret: not with token_endpoint_auth_method none`)
+  if (authMethod !== 'none' && !entry.client_secret) problems.push(`${path}.client_secret: needed for ${authMethod}`)
+  if (secret !== undefined && secret.length < SHORTEST_SECRET) {
+    problems.push(`${path}.client_secret: at least ${SHORTEST_SECRET} random characters (openssl rand -base64 32)`)
+  }
+  if (authMethod === 'none' && grantTypes.includes('client_credentials')) {
+    problems.push(`${path}.grant_types: client_credentials needs a client that can prove who it is`)
+  }
+  return {
+    id: entry.client_id,
+    version: 0,
+    expiresAt: NEVER,
+    name: entry.client_name ?? entry.client_id,
+    authMethod,
+    ...(secret === undefined ? {} : { secretDigest: digestOf(secret) }),
+    grantTypes,
+    scope,
+    createdAt: 0,
+  }
+}

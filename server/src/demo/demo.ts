@@ -1,0 +1,184 @@
+// `latchkey demo`: the whole story in one terminal. Server, account and API are real, and so is the device.
+import { createServer } from 'node:net'
+import { join } from 'node:path'
+import {
+  type AccessToken,
+  AgentError,
+  clientCredentials,
+  credentialFile,
+  DeviceAgent,
+  discover,
+  terminalScreen,
+} from '@latchkey/device-agent'
+import { DEVICE_CODE_GRANT, type Entropy, makeUserCode, systemHost } from '@latchkey/shared'
+import type { FastifyInstance } from 'fastify'
+import { hashPassword } from '../accounts/passwords.ts'
+import { addUser } from '../accounts/users.ts'
+import { buildApp } from '../app.ts'
+import type { Terminal } from '../commands/terminal.ts'
+import { type Config, parseConfig } from '../config.ts'
+import { masterSecretFor } from '../master-secret.ts'
+import { type Store, update } from '../oauth/store.ts'
+import { randomToken } from '../oauth/vault.ts'
+import { openStore } from '../storage/open.ts'
+import { DEMO_SCOPES, demoApi } from './demo-api.ts'
+
+const SERVER_PORT = 8080
+const API_PORT = 8090
+const FOLDER = join('data', 'demo')
+const EMAIL = 'demo@example.com'
+const NAME = 'Demo'
+const TV = 'demo-tv'
+const BOX = 'demo-box'
+
+export async function demo(terminal: Terminal): Promise<void> {
+  const stop = new AbortController()
+  const stopped = terminal.untilStopped().then(() => stop.abort())
+  const port = await freePort(SERVER_PORT, terminal)
+  const apiPort = await freePort(API_PORT, terminal)
+  const issuer = `http://localhost:${port}`
+  const resource = `http://localhost:${apiPort}`
+  const secret = randomToken(terminal.host.entropy)
+  const config = demoConfig(issuer, port, resource, secret)
+
+  const store = await openStore(config.database)
+  const masterSecret = masterSecretFor(config, terminal.host.entropy)
+  const server = await buildApp({ config, store, host: terminal.host, masterSecret })
+  const api = await demoApi(issuer, resource)
+  try {
+    const password = await demoAccount(store, terminal)
+    await server.listen({ host: 'localhost', port })
+    await api.listen({ host: 'localhost', port: apiPort })
+    terminal.say('')
+    terminal.say(`   Latchkey  ${issuer}      a demo API  ${resource}`)
+    terminal.say(`   Sign in as  ${EMAIL}   password  ${password}`)
+    await tellStory({ terminal, issuer, resource, secret, signal: stop.signal })
+    terminal.say('\n   That was all of it. Ctrl-C ends the demo; the pages stay open until then.')
+    await stopped
+  } catch (error) {
+    if (!stop.signal.aborted) throw error
+  } finally {
+    await close(server, api)
+  }
+  terminal.say('\n   Stopped.')
+}
+
+interface Story {
+  readonly terminal: Terminal
+  readonly issuer: string
+  readonly resource: string
+  readonly secret: string
+  readonly signal: AbortSignal
+}
+
+/** A device signs in for a person and calls the API; then a box calls it as itself. */
+async function tellStory({ terminal, issuer, resource, secret, signal }: Story): Promise<void> {
+  const { host } = terminal
+  const agent = new DeviceAgent({
+    issuer,
+    clientId: TV,
+    scope: 'openid profile email offline_access library:read',
+    resource,
+    device: { name: 'Living room TV', model: 'Northwind N55', software: 'app 4.2' },
+    credentials: credentialFile({ directory: join(FOLDER, 'agent'), host }),
+    host,
+  })
+  const screen = terminalScreen({ terminal: process.stderr, env: terminal.environment, host })
+  try {
+    await agent.link({ signal, onState: screen.show })
+  } catch (error) {
+    // The screen has said what became of it.
+    if (error instanceof AgentError && ['denied', 'expired'].includes(error.reason)) return
+    throw error
+  } finally {
+    screen.close()
+  }
+  const token = await agent.accessToken({ signal })
+  terminal.say(`\n   The TV calls the API with its token:   GET ${resource}/library`)
+  terminal.say(`   ${await call(`${resource}/library`, token, signal)}`)
+
+  const wire = { host, fetch }
+  const metadata = await discover(wire, issuer, signal)
+  const box = { ...wire, metadata, clientId: BOX, clientSecret: secret }
+  const answer = await clientCredentials(box, { scope: 'screen:report', resource }, signal)
+  if (answer.kind === 'refused') throw new Error(`client credentials were refused: ${answer.error}`)
+  terminal.say(`\n   A box without a person calls it as itself:   GET ${resource}/screen`)
+  terminal.say(`   ${await call(`${resource}/screen`, { token: answer.value.accessToken }, signal)}`)
+}
+
+async function call(url: string, { token }: Pick<AccessToken, 'token'>, signal: AbortSignal): Promise<string> {
+  const answer = await fetch(url, { headers: { authorization: `Bearer ${token}` }, signal })
+  return `${answer.status} ${await answer.text()}`
+}
+
+function demoConfig(issuer: string, port: number, resource: string, secret: string): Config {
+  return parseConfig(
+    {
+      name: 'Northwind TV',
+      issuer,
+      listen: { host: 'localhost', port },
+      database: `sqlite:${join(FOLDER, 'latchkey.db')}`,
+      apis: [{ resource, scopes: { ...DEMO_SCOPES } }],
+      clients: [
+        {
+          client_id: TV,
+          client_name: 'Northwind TV app',
+          grant_types: [DEVICE_CODE_GRANT, 'refresh_token'],
+          scope: 'openid profile email offline_access library:read',
+        },
+        {
+          client_id: BOX,
+          client_name: 'Northwind screen',
+          client_secret: { env: 'DEMO_BOX_SECRET' },
+          token_endpoint_auth_method: 'client_secret_basic',
+          grant_types: ['client_credentials'],
+          scope: 'screen:report',
+        },
+      ],
+    },
+    { DEMO_BOX_SECRET: secret },
+  )
+}
+
+/** The account is kept between runs; its password is new each time, so that none is ever left lying about. */
+async function demoAccount(store: Store, { host }: Terminal): Promise<string> {
+  const password = demoPassword(host.entropy)
+  const user =
+    (await addUser(store, host, { email: EMAIL, name: NAME, password })) ?? (await store.users.byEmail(EMAIL))
+  if (user === undefined) throw new Error('the demo account could not be made')
+  const passwordHash = await hashPassword(password)
+  await update(store.users, user.id, (current) => ({
+    next: { ...(current ?? user), passwordHash },
+    outcome: undefined,
+  }))
+  return password
+}
+
+/** Sixteen letters that are easy to copy from one screen to another. */
+function demoPassword(entropy: Entropy): string {
+  const letters = (makeUserCode(entropy) + makeUserCode(entropy)).toLowerCase()
+  return letters.replace(/(.{4})(?=.)/g, '$1-')
+}
+
+/** The wished port, or any free one when it is taken, said aloud. */
+async function freePort(wished: number, terminal: Terminal): Promise<number> {
+  const port = (await probe(wished)) ?? (await probe(0))
+  if (port === undefined) throw new Error('no free port')
+  if (port !== wished) terminal.say(`   Port ${wished} is taken; using ${port}.`)
+  return port
+}
+
+function probe(port: number): Promise<number | undefined> {
+  return new Promise((resolve) => {
+    const server = createServer()
+    server.once('error', () => resolve(undefined))
+    server.listen({ port, host: 'localhost' }, () => {
+      const address = server.address()
+      server.close(() => resolve(typeof address === 'object' ? (address?.port ?? undefined) : undefined))
+    })
+  })
+}
+
+async function close(...apps: readonly FastifyInstance[]): Promise<void> {
+  await Promise.race([Promise.all(apps.map((app) => app.close())), systemHost.sleep(2_000)])
+}

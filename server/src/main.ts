@@ -1,0 +1,85 @@
+// The command line. Each command is one function in ./commands; here are their names, options and exit codes.
+import { Command, CommanderError } from 'commander'
+import { clientAdd, clientDisable, clientList, clientRotateSecret } from './commands/clients.ts'
+import { serve } from './commands/serve.ts'
+import { CommandError, EXIT, type Terminal } from './commands/terminal.ts'
+import { userAdd, userDisable, userEnable, userList, userPasswd } from './commands/users.ts'
+import { ConfigError } from './config.ts'
+import { demo } from './demo/demo.ts'
+
+/** Runs one command; returns the exit code: 0 done, 1 failed, 2 wrong usage. `words` are those behind the program's name. */
+export async function main(words: readonly string[], terminal: Terminal): Promise<number> {
+  try {
+    await program(terminal).parseAsync([...words], { from: 'user' })
+    return EXIT.done
+  } catch (error) {
+    return report(error, terminal)
+  }
+}
+
+function report(error: unknown, terminal: Terminal): number {
+  if (error instanceof CommanderError) return error.exitCode === 0 ? EXIT.done : EXIT.usage
+  if (error instanceof ConfigError) {
+    for (const problem of error.problems) terminal.say(`latchkey: ${problem}`)
+    return EXIT.usage
+  }
+  terminal.say(`latchkey: ${error instanceof Error ? error.message : String(error)}`)
+  return error instanceof CommandError ? error.exitCode : EXIT.failed
+}
+
+function program(terminal: Terminal): Command {
+  const latchkey = new Command('latchkey')
+    .description('OAuth 2.0 for screens without keyboards and boxes without people')
+    .exitOverride()
+    .configureOutput({
+      writeOut: (text) => terminal.print(text.trimEnd()),
+      writeErr: (text) => terminal.say(text.trimEnd().replace(/^error: /, 'latchkey: ')),
+    })
+  const group = (name: string, description: string) => latchkey.command(name).description(description)
+  const withConfig = (command: Command) =>
+    command.option('--config <file>', 'the configuration file (else LATCHKEY_CONFIG)')
+
+  withConfig(latchkey.command('serve').description('start the server')).action((options) => serve(terminal, options))
+  latchkey
+    .command('demo')
+    .description('the whole story in one terminal: server, account, API and a device that signs in')
+    .action(() => demo(terminal))
+
+  const user = group('user', 'local accounts')
+  const passwordStdin = ['--password-stdin', 'read the password from standard input'] as const
+  withConfig(user.command('add <email>').description('add an account; its id goes to stdout'))
+    .option('--name <name>', 'how the pages greet this person')
+    .option('--admin', 'may operate the fleet')
+    .option(...passwordStdin)
+    .action((email, options) => userAdd(terminal, email, options))
+  withConfig(user.command('list').description('list accounts'))
+    .option('--json', 'one JSON object a line')
+    .action((options) => userList(terminal, options))
+  withConfig(user.command('disable <email>').description('no sign-in, no tokens')).action((email, options) =>
+    userDisable(terminal, email, options),
+  )
+  withConfig(user.command('enable <email>').description('undo disable')).action((email, options) =>
+    userEnable(terminal, email, options),
+  )
+  withConfig(user.command('passwd <email>').description('set a new password'))
+    .option(...passwordStdin)
+    .action((email, options) => userPasswd(terminal, email, options))
+
+  const client = group('client', 'clients kept in the database')
+  withConfig(client.command('add <client-id>').description('add a client; its secret, if it has one, goes to stdout'))
+    .option('--name <name>', 'what people read when it asks')
+    .option('--auth <method>', 'none, client_secret_basic or client_secret_post', 'none')
+    .option('--grant <types...>', 'device_code, refresh_token, client_credentials')
+    .option('--scope <scopes>', 'what it may ask for, separated by spaces')
+    .action((clientId, options) => clientAdd(terminal, clientId, options))
+  withConfig(client.command('list').description('list all clients'))
+    .option('--json', 'one JSON object a line')
+    .action((options) => clientList(terminal, options))
+  withConfig(client.command('disable <client-id>').description('no tokens any more')).action((clientId, options) =>
+    clientDisable(terminal, clientId, options),
+  )
+  withConfig(client.command('rotate-secret <client-id>').description('make a new secret; it goes to stdout')).action(
+    (clientId, options) => clientRotateSecret(terminal, clientId, options),
+  )
+  return latchkey
+}

@@ -1,0 +1,95 @@
+// A device asks for a code (RFC 8628 §3.1, §3.2).
+import { DEVICE_CODE_GRANT, type DeviceAuthorizationResponse, displayUserCode, makeUserCode } from '@latchkey/shared'
+import { authenticateClient } from './client-auth.ts'
+import { KEPT_AFTER_DEADLINE_MS } from './device-request.ts'
+import { OAuthError } from './errors.ts'
+import { type Form, type Parameters, readParameters } from './parameters.ts'
+import type { Provider } from './provider.ts'
+import type { DeviceClaims, DeviceRequest } from './records.ts'
+import { newPermission } from './scopes.ts'
+import { digestOf, randomToken } from './vault.ts'
+
+export interface DeviceAuthorizationRequest {
+  readonly form: Form
+  readonly authorization: string | undefined
+  /** The network address that asks. */
+  readonly address: string
+}
+
+// 8 letters of 20 met once at 600,000 live codes; ten draws in a row will not.
+const MOST_DRAWS = 10
+const LONGEST_CLAIM = 64
+// Control characters, line and paragraph separators, and the marks that turn the direction of text.
+const UNPRINTABLE = /[\p{Cc}\p{Cf}\p{Zl}\p{Zp}\p{Cs}]/gu
+
+/** Throws OAuthError. */
+export async function authorizeDevice(
+  provider: Provider,
+  request: DeviceAuthorizationRequest,
+): Promise<DeviceAuthorizationResponse> {
+  const parameters = readParameters(request.form)
+  const client = await authenticateClient(provider.clients, request.authorization, parameters)
+  if (!client.grantTypes.includes(DEVICE_CODE_GRANT)) {
+    throw new OAuthError('unauthorized_client', 'this client may not use the device flow')
+  }
+  const permission = newPermission(provider, client.scope, {
+    scope: parameters.get('scope'),
+    resources: parameters.resources,
+  })
+  const { clock, entropy } = provider.host
+  const { deviceCodeSeconds, pollIntervalSeconds } = provider.limits
+  const deviceCode = randomToken(entropy)
+  const now = clock.now()
+  const deadlineAt = now + deviceCodeSeconds * 1000
+  const record: Omit<DeviceRequest, 'userCodeDigest'> = {
+    id: digestOf(deviceCode),
+    version: 0,
+    expiresAt: deadlineAt + KEPT_AFTER_DEADLINE_MS,
+    ...permission,
+    clientId: client.id,
+    device: readClaims(parameters),
+    address: request.address,
+    createdAt: now,
+    deadlineAt,
+    state: 'pending',
+  }
+  const userCode = displayUserCode(await insertUnderNewCode(provider, record))
+  const verificationUri = verificationUriOf(provider.issuer)
+  return {
+    device_code: deviceCode,
+    user_code: userCode,
+    verification_uri: verificationUri,
+    verification_uri_complete: `${verificationUri}?user_code=${userCode}`,
+    expires_in: deviceCodeSeconds,
+    interval: pollIntervalSeconds,
+  }
+}
+
+export function verificationUriOf(issuer: string): string {
+  return `${issuer}/link`
+}
+
+/** A code that is taken, or was within the last day, is drawn again: the insert itself tells. */
+async function insertUnderNewCode(provider: Provider, record: Omit<DeviceRequest, 'userCodeDigest'>): Promise<string> {
+  for (let draws = 0; draws < MOST_DRAWS; draws++) {
+    const code = makeUserCode(provider.host.entropy)
+    const userCodeDigest = provider.vault.digest('user-code', code)
+    if (await provider.store.deviceRequests.insert({ ...record, userCodeDigest })) return code
+  }
+  throw new OAuthError('temporarily_unavailable', 'no free user code', { headers: { 'Retry-After': '10' } })
+}
+
+function readClaims(parameters: Parameters): DeviceClaims {
+  const claims: { name?: string; model?: string; software?: string } = {}
+  for (const key of ['name', 'model', 'software'] as const) {
+    const value = cleanClaim(parameters.get(`device_${key}`))
+    if (value !== undefined) claims[key] = value
+  }
+  return claims
+}
+
+/** A device may say what it likes of itself, in one short line that cannot rearrange the page around it. */
+function cleanClaim(claim: string | undefined): string | undefined {
+  const line = claim?.replace(UNPRINTABLE, '').replace(/\s+/gu, ' ').trim()
+  return line ? [...line].slice(0, LONGEST_CLAIM).join('') : undefined
+}

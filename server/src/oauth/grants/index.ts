@@ -1,0 +1,7 @@
+// Every way to earn tokens here; metadata and the token endpoint read this list and nothing else.
+import { clientCredentials } from './client-credentials.ts'
+import { deviceCode } from './device-code.ts'
+import type { Grant } from './grant.ts'
+import { refreshToken } from './refresh-token.ts'
+
+export const grants: readonly Grant[] = [deviceCode, refreshToken, clientCredentials]

@@ -1,0 +1,57 @@
+// The door to storage: what the protocol asks of it. The engines live in ../storage.
+import { OAuthError } from './errors.ts'
+import type { BrowserSession, Client, DeviceRequest, SigningKey, StoredRecord, TokenFamily, User } from './records.ts'
+
+export interface Table<R extends StoredRecord> {
+  /** False when the id, or another unique key of the record, is taken; then nothing was written. */
+  insert(record: R): Promise<boolean>
+  get(id: string): Promise<R | undefined>
+  /** Writes `next` only if the stored version is still `next.version`, and raises it; false when somebody was faster. */
+  swap(next: R): Promise<boolean>
+}
+
+export interface Store {
+  readonly deviceRequests: Table<DeviceRequest> & {
+    byUserCode(digest: string): Promise<DeviceRequest | undefined>
+  }
+  readonly families: Table<TokenFamily>
+  readonly clients: Table<Client> & { all(): Promise<readonly Client[]> }
+  readonly users: Table<User> & {
+    byEmail(email: string): Promise<User | undefined>
+    all(): Promise<readonly User[]>
+  }
+  readonly sessions: Table<BrowserSession> & { delete(id: string): Promise<void> }
+  readonly signingKeys: Table<SigningKey> & { all(): Promise<readonly SigningKey[]> }
+  /** Deletes what ended before `now` (epoch milliseconds), a bounded number of rows at a time; returns how many. */
+  purge(now: number): Promise<number>
+  close(): Promise<void>
+}
+
+/** The storage cannot serve now (locked, full, unreachable). Nothing was written; the same request may be sent again. */
+export class StoreUnavailable extends Error {
+  override name = 'StoreUnavailable'
+}
+
+/** What a step answers: the record to write, if any, and what it means. */
+export interface Step<R, O> {
+  readonly next?: R
+  readonly outcome: O
+}
+
+const MOST_TRIES = 16
+
+/**
+ * Reads, lets the step decide, writes if nobody wrote in between; else reads and asks again. The outcome is returned
+ * only after its write is durable. Throws what the step throws, having written nothing.
+ */
+export async function update<R extends StoredRecord, O>(
+  table: Table<R>,
+  id: string,
+  step: (record: R | undefined) => Step<R, O>,
+): Promise<O> {
+  for (let tries = 0; tries < MOST_TRIES; tries++) {
+    const { next, outcome } = step(await table.get(id))
+    if (next === undefined || (await table.swap(next))) return outcome
+  }
+  throw new OAuthError('temporarily_unavailable', 'too many writers at once', { headers: { 'Retry-After': '1' } })
+}

@@ -1,0 +1,43 @@
+// The pipeline that no grant can skip (RFC 6749 §3.2). The order is fixed, so that an unauthenticated caller learns
+// nothing about grants: parameters, client, grant allowed, what was granted, the gate, redemption, tokens.
+import { DEVICE_CODE_GRANT, type TokenResponse } from '@latchkey/shared'
+import { authenticateClient } from './client-auth.ts'
+import { OAuthError } from './errors.ts'
+import { grants } from './grants/index.ts'
+import { issueTokens } from './issuer.ts'
+import { type Form, readParameters } from './parameters.ts'
+import type { Provider } from './provider.ts'
+
+export interface TokenRequest {
+  readonly form: Form
+  /** The Authorization header. */
+  readonly authorization: string | undefined
+}
+
+/** Throws OAuthError. */
+export async function exchange(provider: Provider, request: TokenRequest): Promise<TokenResponse> {
+  const parameters = readParameters(request.form)
+  const type = parameters.required('grant_type')
+  const grant = grants.find((candidate) => candidate.type === type)
+  if (grant === undefined) throw new OAuthError('unsupported_grant_type', 'grant_type is not supported')
+  for (const name of grant.requiredParameters) parameters.required(name)
+
+  const client = await authenticateClient(provider.clients, request.authorization, parameters)
+  if (!client.grantTypes.includes(grant.type) || (grant.confidentialOnly && client.authMethod === 'none')) {
+    throw new OAuthError('unauthorized_client', 'this client may not use this grant_type')
+  }
+
+  const found = await grant.find(provider, { client, parameters })
+  if (found.userId !== undefined && !(await mayBeSpokenFor(provider, found.userId))) {
+    // A waiting device hears that it was refused; a token that was good once is good no more.
+    const code = grant.type === DEVICE_CODE_GRANT ? 'access_denied' : 'invalid_grant'
+    throw new OAuthError(code, 'this account may not use the service')
+  }
+  return issueTokens(provider, await found.redeem())
+}
+
+/** The one gate: nobody gets tokens for an account that was closed since it was asked, by whatever grant. */
+async function mayBeSpokenFor(provider: Provider, userId: string): Promise<boolean> {
+  const user = await provider.store.users.get(userId)
+  return user !== undefined && user.disabledAt === undefined
+}

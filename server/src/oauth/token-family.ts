@@ -1,0 +1,104 @@
+// The life of a refresh token family as pure steps: begin, rotate, revoke (RFC 9700 §4.14.2).
+//
+// A refresh token is `handle` (132 bits, the same in the whole family) and `secret` (32 bytes, new at each rotation).
+// The record's id is the digest of the handle, so a token finds its family and a database dump finds no token.
+import type { Entropy } from '@latchkey/shared'
+import type { TokenFamily } from './records.ts'
+import type { Step } from './store.ts'
+import { digestOf, randomToken, sameDigest, sealUnder, unsealUnder } from './vault.ts'
+
+const SECRET_BYTES = 32
+const HANDLE_LENGTH = 22
+const TOKEN = /^[A-Za-z0-9_-]{65}$/
+
+export interface RefreshLimits {
+  readonly idleDays: number
+  readonly absoluteDays: number
+  /** How long a client whose answer was lost may come back with the parent token. */
+  readonly graceSeconds: number
+}
+
+const DAY_MS = 24 * 60 * 60 * 1000
+
+/**
+ * The handle of the family that a code is exchanged for. It follows from the code, which the server does not keep:
+ * whoever brings the code again names the same family, and its id can be inserted only once.
+ */
+export function handleFor(code: string): { readonly handle: string; readonly familyId: string } {
+  const handle = digestOf(`family ${code}`).slice(0, HANDLE_LENGTH)
+  return { handle, familyId: digestOf(handle) }
+}
+
+export function newRefreshToken(handle: string, entropy: Entropy): string {
+  return handle + randomToken(entropy, SECRET_BYTES)
+}
+
+/** The family that a token claims to be of; undefined for what never was a token of ours. */
+export function familyOf(refreshToken: string): string | undefined {
+  return TOKEN.test(refreshToken) ? digestOf(refreshToken.slice(0, HANDLE_LENGTH)) : undefined
+}
+
+/** When the family ends, whichever comes first: too long unused, or too old. Epoch milliseconds. */
+export function familyEnd(createdAt: number, usedAt: number, limits: RefreshLimits): number {
+  return Math.min(usedAt + limits.idleDays * DAY_MS, createdAt + limits.absoluteDays * DAY_MS)
+}
+
+export type RotateOutcome =
+  /** Take this token from now on: new, or the same successor again when the answer had been lost. */
+  | { readonly kind: 'rotated' | 'repeated'; readonly refreshToken: string; readonly family: TokenFamily }
+  | { readonly kind: 'reuse'; readonly family: TokenFamily }
+  | { readonly kind: 'gone' }
+
+export interface RotateInput {
+  readonly presented: string
+  readonly now: number
+  readonly limits: RefreshLimits
+  readonly entropy: Entropy
+}
+
+/**
+ * - the live token: rotates; its successor is kept sealed under the token that was presented;
+ * - its parent, while nobody has used the successor and the grace lasts: the same successor again;
+ * - anything else with this family's handle: somebody holds an old token. The family dies (reuse).
+ *
+ * Each outcome is one write, the repeated one too: so no token leaves after a revocation was committed.
+ */
+export function rotate(family: TokenFamily | undefined, input: RotateInput): Step<TokenFamily, RotateOutcome> {
+  const { presented, now, limits, entropy } = input
+  if (family === undefined || family.revokedAt !== undefined || family.current === undefined) {
+    return { outcome: { kind: 'gone' } }
+  }
+  if (now >= familyEnd(family.createdAt, family.usedAt, limits)) return { outcome: { kind: 'gone' } }
+  const digest = digestOf(presented)
+  if (sameDigest(digest, family.current)) {
+    const refreshToken = newRefreshToken(presented.slice(0, HANDLE_LENGTH), entropy)
+    const next: TokenFamily = {
+      ...family,
+      current: digestOf(refreshToken),
+      previous: digest,
+      sealedSuccessor: sealUnder(presented, refreshToken, entropy),
+      rotatedAt: now,
+      usedAt: now,
+      expiresAt: familyEnd(family.createdAt, now, limits),
+    }
+    return { next, outcome: { kind: 'rotated', refreshToken, family: next } }
+  }
+  const successor = repeatable(family, digest, now, limits) && unsealUnder(presented, family.sealedSuccessor ?? '')
+  if (successor) {
+    // `rotatedAt` stays: a replay never extends the window.
+    const next: TokenFamily = { ...family, usedAt: Math.max(family.usedAt, now) }
+    return { next, outcome: { kind: 'repeated', refreshToken: successor, family: next } }
+  }
+  const next = revoke(family, now)
+  return { next, outcome: { kind: 'reuse', family: next } }
+}
+
+function repeatable(family: TokenFamily, digest: string, now: number, limits: RefreshLimits): boolean {
+  if (family.previous === undefined || family.rotatedAt === undefined) return false
+  return sameDigest(digest, family.previous) && now < family.rotatedAt + limits.graceSeconds * 1000
+}
+
+/** Ends the family for good; its record stays until its end, so that every token of it is known as dead. */
+export function revoke(family: TokenFamily, now: number): TokenFamily {
+  return { ...family, revokedAt: family.revokedAt ?? now }
+}

@@ -1,0 +1,144 @@
+// Every table and query, once, for all SQL engines. A record is a row: its id, version and end, the keys it is found
+// by, and the rest as JSON text. Statements are built by Kysely once, at open, and kept prepared by the engine.
+import { type CompiledQuery, type Kysely, sql } from 'kysely'
+import type { StoredRecord } from '../oauth/records.ts'
+import type { Store, Table } from '../oauth/store.ts'
+
+/** What an engine does for us. Errors that mean "not now" come out as StoreUnavailable. */
+export interface SqlEngine {
+  /** Compiles queries in the engine's own dialect; never used to run one. */
+  readonly builder: Kysely<Record<string, Row>>
+  /** The parameters that the query was compiled with are placeholders: each run brings its own, in the same order. */
+  prepare(query: CompiledQuery): Statement
+  close(): Promise<void>
+}
+
+export interface Statement {
+  /** Runs a write; returns how many rows it changed, after it is durable. */
+  run(parameters: readonly Value[]): Promise<number>
+  all(parameters: readonly Value[]): Promise<readonly Row[]>
+}
+
+export type Value = string | number | null
+export type Row = Record<string, Value>
+
+/** The columns that each table has beside its keys; the migrations make them. */
+export const RECORD_COLUMNS = ['id', 'version', 'expires_at', 'body'] as const
+
+interface TableShape<R> {
+  readonly name: string
+  /** Column → its value. Unique where the migration says so. */
+  readonly keys: { readonly [column: string]: (record: R) => string }
+}
+
+const TABLES = {
+  deviceRequests: { name: 'device_request', keys: { user_code_digest: (r) => r.userCodeDigest } },
+  families: { name: 'token_family', keys: { user_id: (r) => r.userId, client_id: (r) => r.clientId } },
+  clients: { name: 'client', keys: {} },
+  users: { name: 'user_account', keys: { email: (r) => r.email } },
+  sessions: { name: 'browser_session', keys: { user_id: (r) => r.userId } },
+  signingKeys: { name: 'signing_key', keys: {} },
+} satisfies { [K in Exclude<keyof Store, 'purge' | 'close'>]: TableShape<RecordOf<Store[K]>> }
+
+type RecordOf<T> = T extends Table<infer R> ? R : never
+
+// One purge holds the database only for a moment, however much there is to delete.
+const PURGE_ROWS = 500
+
+export function sqlStore(engine: SqlEngine): Store {
+  const deviceRequests = sqlTable<RecordOf<Store['deviceRequests']>>(engine, TABLES.deviceRequests)
+  const families = sqlTable<RecordOf<Store['families']>>(engine, TABLES.families)
+  const clients = sqlTable<RecordOf<Store['clients']>>(engine, TABLES.clients)
+  const users = sqlTable<RecordOf<Store['users']>>(engine, TABLES.users)
+  const sessions = sqlTable<RecordOf<Store['sessions']>>(engine, TABLES.sessions)
+  const signingKeys = sqlTable<RecordOf<Store['signingKeys']>>(engine, TABLES.signingKeys)
+  const tables = [deviceRequests, families, clients, users, sessions, signingKeys]
+  const byUserCode = deviceRequests.finder('user_code_digest')
+  const byEmail = users.finder('email')
+  return {
+    deviceRequests: { ...deviceRequests, byUserCode: async (digest) => (await byUserCode(digest))[0] },
+    families,
+    clients,
+    users: { ...users, byEmail: async (email) => (await byEmail(email))[0] },
+    sessions,
+    signingKeys,
+    async purge(now) {
+      let deleted = 0
+      for (const table of tables) deleted += await table.purge(now)
+      return deleted
+    },
+    close: () => engine.close(),
+  }
+}
+
+interface SqlTable<R extends StoredRecord> extends Table<R> {
+  all(): Promise<readonly R[]>
+  delete(id: string): Promise<void>
+  purge(now: number): Promise<number>
+  finder(column: string): (value: string) => Promise<readonly R[]>
+}
+
+function sqlTable<R extends StoredRecord>(engine: SqlEngine, { name, keys }: TableShape<R>): SqlTable<R> {
+  const { builder } = engine
+  const keyColumns = Object.keys(keys)
+  const columns = [...RECORD_COLUMNS, ...keyColumns]
+  const written = columns.filter((column) => column !== 'id')
+  const blank = (names: readonly string[]): Row => Object.fromEntries(names.map((column) => [column, '']))
+
+  const insert = engine.prepare(
+    builder
+      .insertInto(name)
+      .values(blank(columns))
+      .onConflict((clash) => clash.doNothing())
+      .compile(),
+  )
+  const swap = engine.prepare(
+    builder.updateTable(name).set(blank(written)).where('id', '=', '').where('version', '=', 0).compile(),
+  )
+  const select = builder.selectFrom(name).select([...RECORD_COLUMNS])
+  const get = engine.prepare(select.where('id', '=', '').compile())
+  const all = engine.prepare(select.orderBy('id').compile())
+  const remove = engine.prepare(builder.deleteFrom(name).where('id', '=', '').compile())
+  const ended = builder.selectFrom(name).select('id').where('expires_at', '<=', 0).limit(sql.lit(PURGE_ROWS))
+  const purge = engine.prepare(builder.deleteFrom(name).where('id', 'in', ended).compile())
+
+  const columnValue =
+    (record: R, version: number, body: string) =>
+    (column: string): Value => {
+      if (column === 'id') return record.id
+      if (column === 'version') return version
+      if (column === 'expires_at') return record.expiresAt
+      return column === 'body' ? body : (keys[column]?.(record) ?? null)
+    }
+  return {
+    async insert(record) {
+      return (await insert.run(columns.map(columnValue(record, record.version, bodyOf(record))))) === 1
+    },
+    async get(id) {
+      const [row] = await get.all([id])
+      return row && recordOf<R>(row)
+    },
+    async swap(next) {
+      const values = written.map(columnValue(next, next.version + 1, bodyOf(next)))
+      return (await swap.run([...values, next.id, next.version])) === 1
+    },
+    all: async () => (await all.all([])).map((row) => recordOf<R>(row)),
+    async delete(id) {
+      await remove.run([id])
+    },
+    purge: (now) => purge.run([now]),
+    finder(column) {
+      const find = engine.prepare(select.where(column, '=', '').orderBy('id').compile())
+      return async (value) => (await find.all([value])).map((row) => recordOf<R>(row))
+    },
+  }
+}
+
+function bodyOf({ id, version, expiresAt, ...body }: StoredRecord): string {
+  return JSON.stringify(body)
+}
+
+function recordOf<R extends StoredRecord>(row: Row): R {
+  const { id, version, expires_at, body } = row
+  return { ...JSON.parse(String(body)), id, version: Number(version), expiresAt: Number(expires_at) }
+}
