@@ -170,7 +170,7 @@ const url = import.meta.url
       '// What this owns.',
       '\n/** What this owns. */',
       '/**\n * What',
-      '#!/usr/bin/env node\n// Why it is.',
+      '#!/usr/bin/env node\n// Why it exists.',
     ]) {
       expect(opensWithComment(text)).toBe(true)
     }

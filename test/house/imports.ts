@@ -22,11 +22,11 @@ export function importsOf(text: string): readonly string[] {
 }
 
 /** The file that a relative import means, from the root of the repository. */
-export function resolveRelative(path: string, specifier: string): string {
+function resolveRelative(path: string, specifier: string): string {
   return posix.join(posix.dirname(path), specifier)
 }
 
-export const isRelative = (specifier: string): boolean => /^\.{1,2}(?:\/|$)/.test(specifier)
+const isRelative = (specifier: string): boolean => /^\.{1,2}(?:\/|$)/.test(specifier)
 
 /** What is wrong with the imports of one file; empty when nothing is. */
 export function complaintsAbout(path: string, text: string): readonly string[] {
@@ -82,5 +82,5 @@ export function findCycle(files: ReadonlyMap<string, string>): readonly string[]
 /** Whether a file opens with a comment in words, a `#!` line aside. */
 export function opensWithComment(text: string): boolean {
   const [first = ''] = text.split('\n').filter((line, at) => line.trim() !== '' && !(at === 0 && line.startsWith('#!')))
-  return /^(?:\/\/(?!\/)|\/\*\*)(?!\s*(?:biome-|@ts-))/.test(first) && (/[a-z]+ [a-z]+/i.test(first) || first === '/**')
+  return /^(?:\/\/(?!\/)|\/\*\*)(?!\s*(?:biome-|@ts-))/.test(first) && (/\w{3}.*\w{3}/.test(first) || first === '/**')
 }

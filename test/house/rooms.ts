@@ -55,8 +55,15 @@ export const ROOMS: Readonly<Record<string, Room>> = {
     ],
   },
   server: {
-    paths: ['server/src/main.ts', 'server/src/app.ts', 'server/src/config.ts', 'server/src/index.ts'],
-    may: [...SERVER_ROOMS, 'demo', 'shared', 'verifier-web', 'fastify', 'commander', 'typebox', 'node:*'],
+    paths: [
+      'server/src/main.ts',
+      'server/src/commands',
+      'server/src/app.ts',
+      'server/src/config.ts',
+      'server/src/master-secret.ts',
+      'server/src/index.ts',
+    ],
+    may: [...SERVER_ROOMS, 'demo', 'shared', 'verifier-web', 'fastify', '@fastify/*', 'commander', 'typebox', 'node:*'],
   },
   demo: {
     paths: ['server/src/demo'],

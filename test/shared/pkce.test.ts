@@ -3,13 +3,13 @@ import { codeChallengeOf, isCodeChallenge, isCodeVerifier, makeCodeVerifier } fr
 import { expect, it } from 'vitest'
 import { fakeHost } from '../support/fake-host.ts'
 
-it('PK-01 the example of RFC 7636 Appendix B', async () => {
+it('AZ-09 the example of RFC 7636 Appendix B', async () => {
   const challenge = await codeChallengeOf('dBjftJeZ4CVP-mB92K27uhbUJU1p1r_wW1gFWFOEjXk')
   expect(challenge).toBe('E9Melhoa2OwvFrEMTJguCHaoeK1t8URWbuGJSstw-cM')
   expect(isCodeChallenge(challenge)).toBe(true)
 })
 
-it('PK-01 a made verifier is 32 fresh random bytes in 43 characters', async () => {
+it('AZ-10 a made verifier is 32 fresh random bytes in 43 characters', async () => {
   const { entropy } = fakeHost()
   const made = Array.from({ length: 50 }, () => makeCodeVerifier(entropy))
   expect(new Set(made).size).toBe(50)
@@ -20,7 +20,7 @@ it('PK-01 a made verifier is 32 fresh random bytes in 43 characters', async () =
   }
 })
 
-it('PK-01 a verifier is 43 to 128 unreserved characters', async () => {
+it('AZ-10 a verifier is 43 to 128 unreserved characters', async () => {
   for (const good of ['a'.repeat(43), 'a'.repeat(128), `${'a'.repeat(39)}-._~`]) expect(isCodeVerifier(good)).toBe(true)
   const stem = 'a'.repeat(43)
   for (const bad of [
@@ -38,7 +38,7 @@ it('PK-01 a verifier is 43 to 128 unreserved characters', async () => {
   }
 })
 
-it('PK-01 a challenge is 43 characters of base64url', () => {
+it('AZ-09 a challenge is 43 characters of base64url', () => {
   for (const bad of [
     '',
     'a'.repeat(42),
