@@ -60,7 +60,12 @@ export const Mark = () => (
 const SIGNS = {
   good: <path d="m25 25.5 5 5 9.5-10" />,
   still: <path d="m26.5 20 11 11m0-11-11 11" />,
-  late: <path d="M32 19v7.5l5 3" />,
+  late: (
+    <>
+      <circle cx="32" cy="25" r="11" />
+      <path d="M32 19v6.5l4 2.5" />
+    </>
+  ),
   bad: <path d="M32 18v9m0 5v.1" />,
 }
 

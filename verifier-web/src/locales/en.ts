@@ -6,7 +6,6 @@ export const words = {
   sentence: {
     titled: '{title} · {brand}',
     account: 'as {email}',
-    accountNamed: '{name} · {email}',
     reference: 'Reference {id}',
   },
   link: {
@@ -14,13 +13,13 @@ export const words = {
     lead: 'Type the code that its screen shows.',
     leadFilled: 'Check that its screen shows this code.',
     code: 'Code',
-    hint: '8 letters, for example {code}. Capitals and dashes don’t matter.',
+    hint: '{count} letters, for example {code}. Capitals and dashes don’t matter.',
     go: 'Continue',
     signedIn: 'You are signed in',
     signOut: 'Sign out',
     problem: {
       title: 'Check the code',
-      format: 'A code has 8 letters, such as {code}. Look at the screen and type all of them.',
+      format: 'A code has {count} letters, such as {code}. Look at the screen and type all of them.',
       unknown: 'This code does not work. Check each letter, or press OK on the device for a new one.',
       tooMany: 'Too many tries. Wait {time}, then type the code again.',
     },
@@ -56,7 +55,7 @@ export const words = {
     warningWhy: 'If you cannot see the device, someone may be trying to sign in as you. Answer “Not mine”.',
     able: 'It will be able to',
     ableStay: 'Stay signed in until you remove it',
-    ableNothing: 'Nothing more than be linked to your account',
+    ableNothing: 'Be linked to your account, nothing more',
     switch: 'Switch',
     left: '{time} left to answer',
     leftWarning: 'Only {time} left to answer.',

@@ -82,7 +82,13 @@ function Claims({ chrome, model }: PartProps) {
   const { words } = chrome.locale
   const name = oneLine(model.name)
   const details = [oneLine(model.model), oneLine(model.software)].filter((detail) => detail !== undefined)
-  const claim = details.flatMap((detail, index) => [index > 0 ? ' · ' : '', <bdi key={detail}>{detail}</bdi>])
+  const claim = details.flatMap((detail, index) => [
+    index > 0 && ' ',
+    <span key={detail}>
+      {index > 0 && '· '}
+      <bdi>{detail}</bdi>
+    </span>,
+  ])
   return (
     <div class="device">
       <Screen />

@@ -1,4 +1,5 @@
 // Where everyone starts: type the code. Also the home of somebody who is signed in.
+import { USER_CODE_LENGTH } from '@latchkey/shared'
 import { type Chrome, document } from '../layout.tsx'
 import { Account, Code, Form, Notice } from '../parts.tsx'
 import { oneLine, say } from '../sentence.ts'
@@ -19,10 +20,11 @@ export interface LinkModel {
 export function linkPage(chrome: Chrome, model: LinkModel): string {
   const { words, tag } = chrome.locale
   const { problem } = model
+  const example = { count: new Intl.NumberFormat(tag).format(USER_CODE_LENGTH), code: <Code value={EXAMPLE} /> }
   const said =
     problem &&
     {
-      format: say(words.link.problem.format, { code: <Code value={EXAMPLE} /> }),
+      format: say(words.link.problem.format, example),
       unknown: words.link.problem.unknown,
       too_many: say(words.link.problem.tooMany, {
         time: model.retryAfterSeconds === undefined ? words.aMoment : duration(tag, model.retryAfterSeconds, 'up'),
@@ -59,7 +61,7 @@ export function linkPage(chrome: Chrome, model: LinkModel): string {
           </Notice>
         )}
         <p class="hint" id="hint">
-          {say(words.link.hint, { code: <Code value={EXAMPLE} /> })}
+          {say(words.link.hint, example)}
         </p>
         <button type="submit" class="key">
           {words.link.go}

@@ -3,7 +3,7 @@ import { Picture } from '../icons.tsx'
 import { type Chrome, document } from '../layout.tsx'
 import { oneLine, say } from '../sentence.ts'
 
-const MOODS = { approved: 'good', denied: 'still', expired: 'late', used: 'late' } as const
+const MOODS = { approved: 'good', denied: 'still', expired: 'late', used: 'still' } as const
 
 export interface OutcomeModel {
   readonly outcome: 'approved' | 'denied' | 'expired' | 'used'
