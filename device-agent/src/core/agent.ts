@@ -234,7 +234,7 @@ export class DeviceAgent {
   #renewOnce(resource: string | undefined, unfit: string | undefined): Promise<StoredAccessToken> {
     const key = resource ?? ''
     const running = this.#renewals.get(key)
-    if (running) return running
+    if (running !== undefined) return running
     const renewal = this.#options.credentials
       .exclusively(() => this.#renew(resource, unfit))
       .finally(() => this.#renewals.delete(key))
