@@ -2,7 +2,7 @@
 import cookie from '@fastify/cookie'
 import type { Host } from '@latchkey/shared'
 import { problemPage } from '@latchkey/verifier-web'
-import fastify, { type FastifyInstance, type FastifyServerOptions } from 'fastify'
+import fastify, { type FastifyInstance, type FastifyServerOptions, LogController } from 'fastify'
 import type { Config } from './config.ts'
 import { deviceAuthorizationRoute } from './http/device-authorization.ts'
 import { healthRoutes } from './http/health.ts'
@@ -71,7 +71,7 @@ export async function buildApp(parts: Parts): Promise<FastifyInstance> {
   const app = fastify({
     logger: parts.logger ?? false,
     // One line for each request would drown what matters; failures are logged where they happen.
-    disableRequestLogging: true,
+    logController: new LogController({ disableRequestLogging: true }),
     bodyLimit: BODY_LIMIT_BYTES,
     requestTimeout: REQUEST_TIMEOUT_MS,
     http: { headersTimeout: HEADERS_TIMEOUT_MS },

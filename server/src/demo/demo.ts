@@ -118,6 +118,8 @@ function demoConfig(issuer: string, port: number, resource: string, secret: stri
       issuer,
       listen: { host: 'localhost', port },
       database: `sqlite:${join(FOLDER, 'latchkey.db')}`,
+      // A demo is watched: nobody waits five seconds to see what their tap did.
+      limits: { poll_interval_seconds: 1 },
       apis: [{ resource, scopes: { ...DEMO_SCOPES } }],
       clients: [
         {
