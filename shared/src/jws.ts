@@ -126,10 +126,11 @@ const is32Bytes = (value: unknown): value is string => typeof value === 'string'
 const curveName = (alg: unknown): unknown => (alg === 'EdDSA' ? 'Ed25519' : alg)
 
 function hasGoodModulus(n: string): boolean {
+  // Of so many characters, 512 whole bytes are the most that fit.
   if (n.length > Math.ceil(MOST_RSA_BITS / 6) || !/^[\w-]+$/.test(n)) return false
   const modulus = decodeBase64url(n)
   const leadingBits = 32 - Math.clz32(modulus[0] ?? 0)
   // A leading zero byte is forbidden (RFC 7518 §6.3.1.1): it would give one key two thumbprints.
   const bits = leadingBits === 0 ? 0 : (modulus.length - 1) * 8 + leadingBits
-  return bits >= FEWEST_RSA_BITS && bits <= MOST_RSA_BITS
+  return bits >= FEWEST_RSA_BITS
 }

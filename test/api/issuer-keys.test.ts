@@ -159,6 +159,9 @@ it('API-09 during an outage an unknown kid is 503, as nobody can tell', async ()
   issuer.breakWith(refused)
   await host.advance(30_000)
   expect(await ask(api, await fresh(second))).toBe(503)
+  issuer.breakWith(undefined)
+  await host.advance(30_000)
+  expect(await ask(api, await fresh(second))).toBe(401)
 })
 
 it('API-09 with no keys yet: 503 with Retry-After and no challenge, and the issuer is not hammered', async () => {

@@ -166,6 +166,14 @@ describe('a header', () => {
     expect(faultOf(() => readJwsHeader(fits(8_193)))).toBe('malformed')
   })
 
+  it('NEG-04 bytes that are no UTF-8 are malformed, not replaced', () => {
+    const header = Buffer.from('{"alg":"ES256","x":"?"}')
+    const token = () => `${header.toString('base64url')}.e30.AA`
+    expect(faultOf(() => readJwsHeader(token()))).toBe('none')
+    header[header.indexOf('?')] = 0xff
+    expect(faultOf(() => readJwsHeader(token()))).toBe('malformed')
+  })
+
   it('NEG-06 deep JSON is malformed', () => {
     const nested = (levels: number) => JSON.parse(`${'['.repeat(levels)}${']'.repeat(levels)}`) as unknown
     expect(faultOf(() => readJwsHeader(compact({ alg: 'ES256', x: nested(2) })))).toBe('none')
