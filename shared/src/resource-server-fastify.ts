@@ -1,5 +1,5 @@
 // The token check as a Fastify 5 plugin. The check itself lives in `resource-server.ts` and knows no framework.
-import type { FastifyInstance, FastifyRequest, preHandlerAsyncHookHandler } from 'fastify'
+import type { FastifyPluginAsync, FastifyRequest, preHandlerAsyncHookHandler } from 'fastify'
 import {
   type Access,
   createResourceServer,
@@ -23,7 +23,7 @@ declare module 'fastify' {
  * `await app.register(resourceServer, { issuer, audience })`, then
  * `app.get('/books', { preHandler: app.requireToken({ scope: 'library:read' }) }, (request) => request.access.subject)`.
  */
-export async function resourceServer(app: FastifyInstance, options: ResourceServerOptions): Promise<void> {
+export const resourceServer: FastifyPluginAsync<ResourceServerOptions> = async (app, options) => {
   const api = createResourceServer(options)
   const granted = new WeakMap<FastifyRequest, Access>()
 

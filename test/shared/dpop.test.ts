@@ -285,6 +285,7 @@ describe('htu', () => {
     'https://exa mple.com/',
     'https://example.com/é',
     'https://example.com\\@evil.example.com/',
+    'https://example.com/a\\b',
     'https://example.com/\t',
     'https://example.com:99999/',
   ])('DP-01 %j is no address', (text) => {
