@@ -10,6 +10,8 @@ export interface FakeHost extends Host {
   advance(milliseconds: number): Promise<void>
   /** Lets time pass as far as `work` needs it, and returns what it returns. Whenever nothing else moves, the next sleeper wakes. */
   run<T>(work: Promise<T>): Promise<T>
+  /** Lets real I/O (files, sockets) go on, with time standing still, until `condition` holds. */
+  until(condition: () => boolean): Promise<void>
   /** How long, in milliseconds, each sleeper still has to wait, soonest first. */
   asleep(): readonly number[]
 }
@@ -94,6 +96,9 @@ export function fakeHost(options: { readonly startAt?: number; readonly seed?: n
         if (finished) return work
         await wakeNext()
       }
+    },
+    async until(condition) {
+      while (!condition()) await settle()
     },
     asleep: () => sleepers.map((sleeper) => sleeper.at - monotonic),
   }

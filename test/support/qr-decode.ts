@@ -12,7 +12,7 @@ export async function decodeQr(png: Uint8Array): Promise<string> {
   await prepared
   const found = await readBarcodes(png, { formats: ['QRCode'], tryHarder: true })
   const [code] = found
-  if (!code || found.length > 1) throw new Error(`${found.length} QR codes in the picture`)
+  if (!code?.isValid || found.length > 1) throw new Error(`${found.length} QR codes in the picture`)
   return new TextDecoder().decode(code.bytes)
 }
 

@@ -42,27 +42,34 @@ export function linkPage(request: LinkRequest, view: TerminalView): LinkPage {
   const complete = request.verificationUriComplete
   // Without colours of its own a square would be inverted on every dark terminal.
   const matrix = complete !== undefined && view.colour && view.unicode ? qrMatrix(complete) : undefined
-  if (matrix) {
-    const square = renderTerminalQr(matrix)
-    const width = MARGIN.length + terminalQrWidth(matrix)
-    const textWidth = view.columns - width - GUTTER.length - 1
-    if (textWidth >= NARROWEST_TEXT && square.length + 3 <= view.rows)
-      return sideBySide(square, request, view, textWidth)
-    if (width < view.columns) {
-      for (const large of [true, false]) {
-        const page = stacked(square, request, view, large)
-        if (page.lines.length + 2 <= view.rows) return page
-      }
-    }
-  }
-  return stacked([], request, view, true)
+  const square = matrix ? renderTerminalQr(matrix) : []
+  const width = MARGIN.length + (matrix ? terminalQrWidth(matrix) : 0)
+  const textWidth = view.columns - width - GUTTER.length - 1
+  const pages = [
+    matrix && textWidth >= NARROWEST_TEXT ? sideBySide(square, request, view, textWidth) : undefined,
+    ...(matrix && width < view.columns ? [true, false].map((large) => stacked(square, request, view, large)) : []),
+    stacked([], request, view, true),
+  ]
+  // One line for the status and one for the cursor: what has scrolled away cannot be wiped.
+  return pages.find((page) => page && page.lines.length + 2 <= view.rows) ?? stacked([], request, view, false)
 }
 
-function sideBySide(square: readonly string[], request: LinkRequest, view: TerminalView, width: number): LinkPage {
-  const text = [paint(view, 'bold', 'Link this device'), '', ...steps(request, view, width, true, true)]
+function sideBySide(
+  square: readonly string[],
+  request: LinkRequest,
+  view: TerminalView,
+  width: number,
+): LinkPage | undefined {
+  const title = [paint(view, 'bold', 'Link this device'), '']
+  // The last line belongs to the status.
+  const room = square.length - 1
+  const sizes = [true, false].map((large) => [...title, ...steps(request, view, width, true, large)])
+  const text = sizes.find((lines) => lines.length <= room)
+  if (!text) return undefined
+  // The white border of the square is two lines high: where there is room, the words begin level with its pattern.
+  const from = Math.max(0, Math.min(2, room - text.length))
   const rows = square.map((row, index) => {
-    // The white border of the square is two lines high: the words begin level with its pattern.
-    const words = text[index - 2]
+    const words = text[index - from]
     return `${MARGIN}${row}${words === undefined || words === '' ? '' : `${GUTTER}${words}`}`
   })
   const last = rows.pop() ?? ''
@@ -111,7 +118,7 @@ function enlarged(code: string, width: number): readonly string[] | undefined {
   for (const group of groups) {
     const letters = largeWidth(group) <= width ? largeLetters(group) : undefined
     if (!letters) return undefined
-    lines.push(...letters)
+    lines.push(...(lines.length > 0 ? [''] : []), ...letters)
   }
   return lines
 }
