@@ -1,14 +1,15 @@
 // The configuration: one schema, every mistake at once with its path, secrets by reference.
 // Order: defaults, then latchkey.json, then environment variables (LATCHKEY_LISTEN__PORT=9000).
 import { readFileSync } from 'node:fs'
+import { isIP } from 'node:net'
 import { DEVICE_CODE_GRANT, GRANT_TYPES, type GrantType, TOKEN_ENDPOINT_AUTH_METHODS } from '@latchkey/shared'
 import Type, { type Static, type TSchema } from 'typebox'
-import { Compile } from 'typebox/compile'
 import { Value } from 'typebox/value'
+import { formProblems, isObject, schemaForEditors } from './config-form.ts'
 import type { Api } from './oauth/provider.ts'
 import { type Client, NEVER, USER_ID_PREFIX } from './oauth/records.ts'
 import { IDENTITY_SCOPES } from './oauth/scopes.ts'
-import { digestOf } from './oauth/vault.ts'
+import { digestOf, SMALLEST_MASTER_SECRET_BYTES } from './oauth/vault.ts'
 import { DATABASE_ADDRESS } from './storage/open.ts'
 
 const closed = { additionalProperties: false } as const
@@ -21,7 +22,7 @@ const SecretReference = Type.Union(
     Type.Object({ env: Type.String({ minLength: 1 }) }, closed),
     Type.Object({ file: Type.String({ minLength: 1 }) }, closed),
   ],
-  { description: 'A secret by reference: {"env": "NAME"} or {"file": "/run/secrets/x"}; never the secret itself.' },
+  { description: 'a reference to a secret, {"env": "NAME"} or {"file": "/run/secrets/x"}, never the secret itself' },
 )
 
 const ApiEntry = Type.Object(
@@ -39,7 +40,12 @@ const ApiEntry = Type.Object(
 
 const ClientEntry = Type.Object(
   {
-    client_id: Type.String({ minLength: 1, maxLength: 128, pattern: '^[\\x21-\\x7e]+$' }),
+    client_id: Type.String({
+      minLength: 1,
+      maxLength: 128,
+      pattern: '^[\\x21-\\x7e]+$',
+      description: 'visible ASCII characters without spaces',
+    }),
     client_name: Type.Optional(Type.String({ minLength: 1, maxLength: 64 })),
     client_secret: Type.Optional(SecretReference),
     token_endpoint_auth_method: Type.Optional(oneOf(TOKEN_ENDPOINT_AUTH_METHODS)),
@@ -76,7 +82,7 @@ export const ConfigSchema = Type.Object(
     database: Type.String({
       default: 'sqlite:./data/latchkey.db',
       pattern: DATABASE_ADDRESS,
-      description: 'sqlite:PATH',
+      description: 'an address such as sqlite:./data/latchkey.db',
     }),
     master_secret: Type.Optional(SecretReference),
     apis: Type.Array(ApiEntry, { default: [] }),
@@ -124,7 +130,8 @@ export class ConfigError extends Error {
 type Json = null | boolean | number | string | Json[] | { [key: string]: Json }
 export type Environment = Readonly<Record<string, string | undefined>>
 
-const validator = Compile(ConfigSchema)
+/** What editors complete `latchkey.json` with; server/latchkey.schema.json holds it. */
+export const EDITOR_SCHEMA = schemaForEditors(ConfigSchema, ['issuer'])
 
 /** Reads `path`, if any, under `environment`. Throws ConfigError. */
 export function loadConfig(path: string | undefined, environment: Environment): Config {
@@ -133,57 +140,44 @@ export function loadConfig(path: string | undefined, environment: Environment): 
     try {
       file = JSON.parse(readFileSync(path, 'utf8')) as Json
     } catch (error) {
-      throw new ConfigError([`${path}: ${error instanceof Error ? error.message : String(error)}`])
+      throw new ConfigError([`${path}: ${readingProblem(error)}`])
     }
   }
   return parseConfig(file, environment)
 }
 
-/** Throws ConfigError with all problems, those of form first: what has no form cannot be looked into further. */
+/** Throws ConfigError with all problems; a part whose form is wrong is not looked into further. */
 export function parseConfig(file: Json, environment: Environment): Config {
   const value = Value.Default(ConfigSchema, overridden(file, environment))
-  if (isObject(value) && value['issuer'] === undefined) value['issuer'] = localIssuer(value)
-  const problems: string[] = []
-  for (const error of validator.Errors(value)) {
-    const path = dotted(error.instancePath)
-    // A union reports each of its branches, too; the union's own line says it better.
-    if (error.keyword === 'const') continue
-    if (error.keyword === 'additionalProperties') {
-      for (const name of error.params.additionalProperties)
-        problems.push(`${path === '' ? '' : `${path}.`}${name}: unknown setting`)
-    } else problems.push(`${path || 'configuration'}: ${error.message}`)
-  }
-  if (problems.length > 0) throw new ConfigError([...new Set(problems)])
+  if (isObject(value) && value['issuer'] === undefined) value['issuer'] = localIssuer(value['listen'])
+  const problems = [...formProblems(ConfigSchema, value)]
+  const fits = (...parts: readonly (keyof RawConfig)[]): boolean =>
+    isObject(value) && !problems.some((problem) => parts.some((part) => problem.startsWith(part)))
 
   const raw = value as RawConfig
   const readSecret = secretReader(environment, problems)
-  checkIssuer(raw, problems)
-  checkApis(raw, problems)
-  const masterSecret = raw.master_secret && readSecret('master_secret', raw.master_secret)
-  const clients = raw.clients.map((entry, index) => readClient(raw, entry, `clients[${index}]`, readSecret, problems))
-  const ids = clients.map((client) => client.id)
-  for (const [index, id] of ids.entries()) {
-    if (ids.indexOf(id) < index) problems.push(`clients[${index}].client_id: "${id}" is used twice`)
-  }
+  if (fits('issuer', 'listen')) checkIssuer(raw, problems)
+  if (fits('listen')) checkProxies(raw, problems)
+  if (fits('apis')) checkApis(raw, problems)
+  const masterSecret = fits('master_secret') ? readMasterSecret(raw, readSecret, problems) : undefined
+  const clients = fits('apis', 'clients') ? readClients(raw, readSecret, problems) : []
   if (problems.length > 0) throw new ConfigError(problems)
   const { $schema: _schema, master_secret: _reference, ...rest } = raw
-  return { ...rest, clients, ...(masterSecret === undefined ? {} : { masterSecret: Buffer.from(masterSecret) }) }
+  return { ...rest, clients, ...(masterSecret === undefined ? {} : { masterSecret }) }
 }
 
-function isObject(value: unknown): value is Record<string, unknown> {
-  return value !== null && typeof value === 'object' && !Array.isArray(value)
+function readingProblem(error: unknown): string {
+  if (error instanceof SyntaxError) return `not valid JSON: ${error.message}`
+  const { code } = error as NodeJS.ErrnoException
+  if (code === 'ENOENT') return 'no such file'
+  if (code === 'EACCES') return 'this user may not read it'
+  return code === 'EISDIR' ? 'is a folder' : String(error)
 }
 
-function localIssuer({ listen }: Record<string, unknown>): string {
-  return `http://localhost:${isObject(listen) ? String(listen['port']) : ''}`
-}
-
-function dotted(pointer: string): string {
-  return pointer
-    .split('/')
-    .slice(1)
-    .map((part) => part.replaceAll('~1', '/').replaceAll('~0', '~'))
-    .reduce((path, part) => (/^\d+$/.test(part) ? `${path}[${part}]` : path === '' ? part : `${path}.${part}`), '')
+function localIssuer(listen: unknown): string {
+  const address = `http://localhost:${isObject(listen) ? String(listen['port']) : ''}`
+  // Without the port where that is http's own.
+  return URL.canParse(address) ? new URL(address).origin : 'http://localhost'
 }
 
 /** LATCHKEY_ISSUER, LATCHKEY_LISTEN__PORT, LATCHKEY_LIMITS__REFRESH_IDLE_DAYS; lists and objects are written as JSON. */
@@ -230,7 +224,7 @@ function secretReader(environment: Environment, problems: string[]): ReadSecret 
     try {
       return readFileSync(reference.file, 'utf8').replace(/\r?\n$/, '')
     } catch (error) {
-      problems.push(`${path}.file: ${error instanceof Error ? error.message : String(error)}`)
+      problems.push(`${path}.file: ${reference.file}: ${readingProblem(error)}`)
       return undefined
     }
   }
@@ -243,7 +237,7 @@ const CODE_QUERY = '/link?user_code=XXXX-XXXX'
 function checkIssuer({ issuer, listen }: RawConfig, problems: string[]): void {
   const url = URL.canParse(issuer) ? new URL(issuer) : undefined
   if (url === undefined || !['https:', 'http:'].includes(url.protocol)) {
-    problems.push('issuer: must be an https address')
+    problems.push('issuer: must be an address such as https://id.example.com')
     return
   }
   if (url.search !== '' || url.hash !== '' || url.username !== '' || issuer.endsWith('/') || issuer.includes('?')) {
@@ -251,6 +245,7 @@ function checkIssuer({ issuer, listen }: RawConfig, problems: string[]): void {
   } else if (new URL(issuer).href.replace(/\/$/, '') !== issuer) {
     problems.push(`issuer: write it as ${url.href.replace(/\/$/, '')}`)
   }
+  if (url.port === '0') problems.push('issuer: must be set when listen.port is 0: the port is not known beforehand')
   if (url.protocol === 'http:' && !LOOPBACK.includes(url.hostname)) {
     problems.push('issuer: http is accepted on loopback alone (localhost, 127.0.0.1, [::1]); use https')
   }
@@ -261,6 +256,17 @@ function checkIssuer({ issuer, listen }: RawConfig, problems: string[]): void {
     problems.push(
       `issuer: too long for a QR code that scans from a sofa (${LONGEST_COMPLETE_URI - CODE_QUERY.length} characters at most)`,
     )
+  }
+}
+
+function checkProxies({ listen }: RawConfig, problems: string[]): void {
+  for (const [index, proxy] of listen.trusted_proxies.entries()) {
+    const [address = '', prefix, ...more] = proxy.split('/')
+    const bits = { 0: -1, 4: 32, 6: 128 }[isIP(address)] ?? -1
+    const prefixFits = prefix === undefined || (/^\d{1,3}$/.test(prefix) && Number(prefix) <= bits)
+    if (bits < 0 || !prefixFits || more.length > 0) {
+      problems.push(`listen.trusted_proxies[${index}]: must be an address or a network, such as 10.0.0.1 or 10.0.0.0/8`)
+    }
   }
 }
 
@@ -285,6 +291,25 @@ function checkApis({ apis }: RawConfig, problems: string[]): void {
       owners.set(scope, api.resource)
     }
   }
+}
+
+function readMasterSecret(raw: RawConfig, readSecret: ReadSecret, problems: string[]): Uint8Array | undefined {
+  const text = raw.master_secret && readSecret('master_secret', raw.master_secret)
+  if (text === undefined) return undefined
+  const secret = Buffer.from(text)
+  if (secret.length < SMALLEST_MASTER_SECRET_BYTES) {
+    problems.push(`master_secret: at least ${SMALLEST_MASTER_SECRET_BYTES} random characters (openssl rand -base64 48)`)
+  }
+  return secret
+}
+
+function readClients(raw: RawConfig, readSecret: ReadSecret, problems: string[]): readonly Client[] {
+  const clients = raw.clients.map((entry, index) => readClient(raw, entry, `clients[${index}]`, readSecret, problems))
+  const ids = clients.map((client) => client.id)
+  for (const [index, id] of ids.entries()) {
+    if (ids.indexOf(id) < index) problems.push(`clients[${index}].client_id: "${id}" is used twice`)
+  }
+  return clients
 }
 
 const SHORTEST_SECRET = 32

@@ -60,6 +60,7 @@ export const ROOMS: Readonly<Record<string, Room>> = {
       'server/src/commands',
       'server/src/app.ts',
       'server/src/config.ts',
+      'server/src/config-form.ts',
       'server/src/master-secret.ts',
       'server/src/index.ts',
     ],
