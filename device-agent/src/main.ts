@@ -223,9 +223,10 @@ function statusData(status: Status): object {
 function statusText(status: Status): string {
   if (status.kind === 'unlinked') return status.damaged ? 'Not linked: the credentials are damaged.\n' : 'Not linked.\n'
   const { issuer, subject, scope, linkedAt } = status.record
-  const who = subject?.name ?? subject?.email ?? 'somebody'
+  const name = subject?.name ?? subject?.email
+  const who = name ? ` as ${name}` : ''
   const lines = [
-    status.usable ? `Linked as ${who}` : `Was linked as ${who}; the server has ended it. Link again.`,
+    status.usable ? `Linked${who}` : `Was linked${who}; the server has ended it. Link again.`,
     `server   ${issuer}`,
     `since    ${isoTime(linkedAt)}`,
     ...(scope ? [`allowed  ${scope}`] : []),
