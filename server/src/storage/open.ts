@@ -20,8 +20,12 @@ export async function openStore(address: string): Promise<Store> {
   if (path !== ':memory:') mkdirSync(dirname(path), { recursive: true, mode: 0o700 })
   const engine = openSqlite(path)
   const migrator = new Migrator({ db: engine.runner, provider: { getMigrations: async () => migrations } })
-  const { error } = await migrator.migrateToLatest()
-  if (error !== undefined) {
+  try {
+    await engine.prepareAlone(async () => {
+      const { error } = await migrator.migrateToLatest()
+      if (error !== undefined) throw error
+    })
+  } catch (error) {
     await engine.close()
     throw error
   }

@@ -1,0 +1,204 @@
+// What every storage engine must do, whatever it is made of. An engine's own test file calls `storeConformance` and adds
+// what is special to it.
+import { afterEach, beforeEach, describe, expect, it } from 'vitest'
+import { redeem } from '../../server/src/oauth/device-request.ts'
+import { OAuthError } from '../../server/src/oauth/errors.ts'
+import { NEVER } from '../../server/src/oauth/records.ts'
+import { type Store, update } from '../../server/src/oauth/store.ts'
+import { samples, TABLE_NAMES, tableOf } from './records.ts'
+
+/** An empty place that a store is opened in, again and again; `remove` ends it. */
+export interface StorePlace {
+  open(): Promise<Store>
+  remove(): Promise<void>
+}
+
+/** Declares the suite. `makePlace` is called once for each test. */
+export function storeConformance(engine: string, makePlace: () => Promise<StorePlace>): void {
+  describe(`${engine} keeps the promises of a store`, () => {
+    let place: StorePlace
+    let store: Store
+    beforeEach(async () => {
+      place = await makePlace()
+      store = await place.open()
+    })
+    afterEach(async () => {
+      await store.close()
+      await place.remove()
+    })
+
+    describe.each(TABLE_NAMES)('%s', (name) => {
+      it('gives back what was inserted, to the last character, and after a restart too', async () => {
+        const { [name]: record } = samples('one')
+        expect(await tableOf(store, name).get(record.id)).toBeUndefined()
+        expect(await tableOf(store, name).insert(record)).toBe(true)
+        expect(await tableOf(store, name).get(record.id)).toEqual(record)
+        await store.close()
+        store = await place.open()
+        expect(await tableOf(store, name).get(record.id)).toEqual(record)
+      })
+
+      it('refuses a taken id: nothing is written, and the neighbours stay as they are', async () => {
+        const { [name]: first } = samples('one')
+        const { [name]: neighbour } = samples('two')
+        const table = tableOf(store, name)
+        await table.insert(first)
+        await table.insert(neighbour)
+        expect(await table.insert({ ...samples('three')[name], id: first.id })).toBe(false)
+        expect(await table.get(first.id)).toEqual(first)
+        expect(await table.get(neighbour.id)).toEqual(neighbour)
+      })
+
+      it('swaps only the version that was read, and raises it', async () => {
+        const { [name]: record } = samples('one')
+        const { [name]: neighbour } = samples('two')
+        const table = tableOf(store, name)
+        expect(await table.swap(record)).toBe(false)
+        await table.insert(record)
+        await table.insert(neighbour)
+        expect(await table.swap({ ...record, expiresAt: 17 })).toBe(true)
+        expect(await table.get(record.id)).toEqual({ ...record, version: 1, expiresAt: 17 })
+        expect(await table.swap({ ...record, expiresAt: 18 })).toBe(false)
+        expect(await table.swap({ ...record, version: 2, expiresAt: 18 })).toBe(false)
+        expect(await table.get(record.id)).toEqual({ ...record, version: 1, expiresAt: 17 })
+        expect(await table.get(neighbour.id)).toEqual(neighbour)
+      })
+
+      it('counts versions and times beyond 32 bits, up to the largest exact number', async () => {
+        const record = { ...samples('one')[name], version: 2 ** 40, expiresAt: NEVER }
+        const table = tableOf(store, name)
+        await table.insert(record)
+        expect(await table.swap(record)).toBe(true)
+        expect(await table.get(record.id)).toEqual({ ...record, version: 2 ** 40 + 1 })
+      })
+
+      it('purges only what ended, a bounded number of rows at a time', async () => {
+        const now = 2_000_000_000_000
+        const many = 620
+        const table = tableOf(store, name)
+        for (let index = 0; index < many; index++) {
+          await table.insert({ ...samples(`old-${index}`)[name], expiresAt: now - 1 - index })
+        }
+        const { [name]: living } = samples('living')
+        const { [name]: endless } = samples('endless')
+        await table.insert({ ...living, expiresAt: now + 1 })
+        await table.insert({ ...endless, expiresAt: NEVER })
+        const first = await store.purge(now)
+        expect(first).toBeGreaterThan(0)
+        expect(first).toBeLessThan(many)
+        let deleted = first
+        for (let more = first; more > 0; deleted += more) more = await store.purge(now)
+        expect(deleted).toBe(many)
+        expect(await table.get(living.id)).toEqual({ ...living, expiresAt: now + 1 })
+        expect(await table.get(endless.id)).toEqual({ ...endless, expiresAt: NEVER })
+        expect(await table.get('old-0')).toBeUndefined()
+      })
+    })
+
+    it('DEV-04 refuses a device request whose user code is taken, and finds each by its code exactly', async () => {
+      const { deviceRequests: first } = samples('one')
+      const { deviceRequests: second } = samples('two')
+      await store.deviceRequests.insert(first)
+      const clash = { ...second, userCodeDigest: first.userCodeDigest }
+      expect(await store.deviceRequests.insert(clash)).toBe(false)
+      expect(await store.deviceRequests.get(second.id)).toBeUndefined()
+      expect(await store.deviceRequests.byUserCode(first.userCodeDigest)).toEqual(first)
+      expect(await store.deviceRequests.insert(second)).toBe(true)
+      expect(await store.deviceRequests.byUserCode(second.userCodeDigest)).toEqual(second)
+      expect(await store.deviceRequests.byUserCode(first.userCodeDigest.toUpperCase())).toBeUndefined()
+    })
+
+    it('refuses a user whose address is taken, and finds each by the address exactly', async () => {
+      const { users: first } = samples('one')
+      const { users: second } = samples('two')
+      await store.users.insert(first)
+      expect(await store.users.insert({ ...second, email: first.email })).toBe(false)
+      expect(await store.users.get(second.id)).toBeUndefined()
+      expect(await store.users.byEmail(first.email)).toEqual(first)
+      expect(await store.users.insert(second)).toBe(true)
+      expect(await store.users.byEmail(second.email)).toEqual(second)
+      expect(await store.users.byEmail('%')).toBeUndefined()
+    })
+
+    it('follows a key that a swap changed', async () => {
+      const { users: user } = samples('one')
+      await store.users.insert(user)
+      await store.users.swap({ ...user, email: 'new@example.com' })
+      expect(await store.users.byEmail(user.email)).toBeUndefined()
+      expect(await store.users.byEmail('new@example.com')).toMatchObject({ id: user.id, version: 1 })
+    })
+
+    it('forgets optional members that a swap left out', async () => {
+      const { users: user } = samples('one')
+      const { disabledAt: _, ...enabled } = user
+      await store.users.insert(user)
+      await store.users.swap(enabled)
+      expect(await store.users.get(user.id)).toEqual({ ...enabled, version: 1 })
+    })
+
+    it('lists all users, clients and signing keys, and deletes the session that was meant', async () => {
+      expect(await store.users.all()).toEqual([])
+      for (const name of ['one', 'two', 'three']) {
+        const { users, clients, signingKeys, sessions } = samples(name)
+        await store.users.insert(users)
+        await store.clients.insert(clients)
+        await store.signingKeys.insert(signingKeys)
+        await store.sessions.insert(sessions)
+      }
+      const ids = (records: readonly { readonly id: string }[]) => records.map((record) => record.id).sort()
+      expect(ids(await store.users.all())).toEqual(['usr_one', 'usr_three', 'usr_two'])
+      expect(ids(await store.clients.all())).toEqual(['client-one', 'client-three', 'client-two'])
+      expect(ids(await store.signingKeys.all())).toEqual(['key-one', 'key-three', 'key-two'])
+      await store.sessions.delete('session-two')
+      await store.sessions.delete('session-two')
+      expect(await store.sessions.get('session-two')).toBeUndefined()
+      expect(await store.sessions.get('session-one')).toEqual(samples('one').sessions)
+    })
+
+    it('lets parallel writers lose no write: as many succeed as the final count says', async () => {
+      const { families: family } = samples('one')
+      const other = await place.open()
+      await store.families.insert({ ...family, usedAt: 0 })
+      const writers = Array.from({ length: 40 }, async (_, index) => {
+        const table = (index % 2 === 0 ? store : other).families
+        try {
+          await update(table, family.id, (current) => {
+            if (current === undefined) throw new Error('the record is gone')
+            return { next: { ...current, usedAt: current.usedAt + 1 }, outcome: undefined }
+          })
+          return 1
+        } catch (error) {
+          // Giving up after many tries is allowed; having written then is not.
+          if (error instanceof OAuthError && error.code === 'temporarily_unavailable') return 0
+          throw error
+        }
+      })
+      const successes = (await Promise.all(writers)).reduce<number>((sum, one) => sum + one, 0)
+      await other.close()
+      expect(successes).toBeGreaterThan(0)
+      expect(await store.families.get(family.id)).toMatchObject({ usedAt: successes, version: successes })
+    })
+
+    it('NEG-07 gives of two redeemers exactly one the family, whichever connection each uses', async () => {
+      const other = await place.open()
+      for (let round = 0; round < 100; round++) {
+        const { deviceRequests, families: family } = samples(`round-${round}`)
+        const { familyId: _, ...request } = deviceRequests
+        await store.deviceRequests.insert({ ...request, state: 'approved' })
+        const redeemer = async ({ deviceRequests, families }: Store) => {
+          const { kind } = await update(deviceRequests, request.id, (current) => {
+            if (current === undefined) throw new Error('the request is gone')
+            return redeem(current, family.id, request.createdAt)
+          })
+          expect(kind).toBe('redeemed')
+          return families.insert({ ...family, version: 0 })
+        }
+        const won = await Promise.all([redeemer(store), redeemer(round % 2 === 0 ? store : other)])
+        expect(won.filter((one) => one)).toHaveLength(1)
+        // One write, not two: the slower one saw that it had been done.
+        expect(await store.deviceRequests.get(request.id)).toMatchObject({ state: 'redeemed', version: 1 })
+      }
+      await other.close()
+    })
+  })
+}

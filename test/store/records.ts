@@ -1,0 +1,96 @@
+// One full record of each kind, with every optional member and with text that is hard to keep. A new table does not
+// compile until it has one here.
+import type { StoredRecord } from '../../server/src/oauth/records.ts'
+import type { Store, Table } from '../../server/src/oauth/store.ts'
+
+export type TableName = { [K in keyof Store]: Store[K] extends Table<infer _> ? K : never }[keyof Store]
+export type RecordOf<K extends TableName> = Store[K] extends Table<infer R> ? R : never
+
+/** Beyond 2^31, beyond 2^32 and the largest exact number: what an engine's small integers would cut. */
+const LATE = 4_102_444_800_123
+const HARD_TEXT = 'Wohnzimmer ‘Süd’ 📺 שלום ; DROP TABLE "client" -- \\ \u0000 \ud83d %_ {}'
+
+/** Records with ids of their own: `name` makes them, and all unique keys, different from those of another name. */
+export function samples(name: string): { readonly [K in TableName]: RecordOf<K> } {
+  const common = { version: 0, expiresAt: LATE }
+  const permission = { scope: ['openid', 'library:read'], resources: ['https://library.example.com/ü'] }
+  const authentication = { authenticatedAt: LATE - 5, amr: ['pwd', 'otp'] }
+  const device = { name: HARD_TEXT, model: 'Northwind N55', software: 'app 4.2' }
+  return {
+    deviceRequests: {
+      ...common,
+      ...permission,
+      id: `request-${name}`,
+      userCodeDigest: `code-${name}`,
+      clientId: 'tv',
+      device,
+      address: '2001:db8::17',
+      createdAt: LATE - 10,
+      deadlineAt: LATE - 1,
+      state: 'redeemed',
+      decision: { ...authentication, userId: 'usr_ana', decidedAt: LATE - 4 },
+      familyId: `family-${name}`,
+    },
+    families: {
+      ...common,
+      ...permission,
+      ...authentication,
+      id: `family-${name}`,
+      clientId: 'tv',
+      userId: 'usr_ana',
+      device,
+      createdAt: LATE - 10,
+      usedAt: LATE - 2,
+      current: 'current',
+      previous: 'previous',
+      sealedSuccessor: 'sealed',
+      rotatedAt: LATE - 2,
+      revokedAt: LATE - 1,
+    },
+    clients: {
+      ...common,
+      id: `client-${name}`,
+      name: HARD_TEXT,
+      authMethod: 'client_secret_basic',
+      secretDigest: 'digest',
+      grantTypes: ['client_credentials', 'refresh_token'],
+      scope: permission.scope,
+      createdAt: 0,
+      disabledAt: LATE,
+    },
+    users: {
+      ...common,
+      id: `usr_${name}`,
+      expiresAt: Number.MAX_SAFE_INTEGER,
+      email: `jürgen.${name}@пример.example`,
+      name: HARD_TEXT,
+      passwordHash: '$argon2id$v=19$…',
+      admin: true,
+      createdAt: LATE,
+      disabledAt: LATE + 1,
+    },
+    sessions: {
+      ...common,
+      ...authentication,
+      id: `session-${name}`,
+      userId: 'usr_ana',
+      usedAt: LATE,
+      openedRequestId: `request-${name}`,
+    },
+    signingKeys: {
+      ...common,
+      id: `key-${name}`,
+      alg: 'ES256',
+      publicJwk: { kty: 'EC', crv: 'P-256', x: 'x', y: 'y' },
+      sealedPrivateKey: 'sealed',
+      createdAt: LATE,
+    },
+  }
+}
+
+export const TABLE_NAMES = Object.keys(samples('')) as TableName[]
+
+/** A table seen as holding records of no particular kind. */
+export function tableOf(store: Store, name: TableName): Table<StoredRecord> {
+  return store[name] as Table<StoredRecord>
+}
