@@ -66,8 +66,9 @@ function sideBySide(
   const sizes = [true, false].map((large) => [...title, ...steps(request, view, width, true, large)])
   const text = sizes.find((lines) => lines.length <= room)
   if (!text) return undefined
-  // The white border of the square is two lines high: where there is room, the words begin level with its pattern.
-  const from = Math.max(0, Math.min(2, room - text.length))
+  // The white border of the square is two lines high: where there is room, the words begin level with its pattern and
+  // leave a line free above the status.
+  const from = Math.max(0, Math.min(2, room - 1 - text.length))
   const rows = square.map((row, index) => {
     const words = text[index - from]
     return `${MARGIN}${row}${words === undefined || words === '' ? '' : `${GUTTER}${words}`}`
