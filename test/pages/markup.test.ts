@@ -2,10 +2,14 @@
 import { gzipSync } from 'node:zlib'
 import {
   type Chrome,
+  type ConsentModel,
+  consentPage,
   type DeviceModel,
   devicePage,
   type Locale,
   linkPage,
+  loggedOutPage,
+  logoutPage,
   MARK,
   negotiateLocale,
   outcomePage,
@@ -39,6 +43,14 @@ const tv: DeviceModel = {
   permissions: ['See your library'],
   staysSignedIn: true,
 }
+const player: ConsentModel = {
+  client: 'Northwind Player',
+  returnsTo: 'app.example.com',
+  identity: ['profile', 'email'],
+  permissions: ['See your library'],
+  staysSignedIn: true,
+  unproven: false,
+}
 
 /** The text of a page in order, without tags. */
 function text(html: string): string {
@@ -46,6 +58,14 @@ function text(html: string): string {
     .replace(/<head>[\s\S]*?<\/head>/, '')
     .replace(/<[^>]+>/g, ' ')
     .replace(/\s+/g, ' ')
+}
+
+function expectInOrder(page: string, order: readonly string[]): void {
+  let rest = page
+  for (const sentence of order) {
+    expect(rest).toContain(sentence)
+    rest = rest.slice(rest.indexOf(sentence) + sentence.length)
+  }
 }
 
 function device(changes: Partial<DeviceModel> = {}): string {
@@ -61,7 +81,9 @@ describe('every page', () => {
       expect(page).not.toMatch(/<script|<style|<[^>]+\s(style|on\w+)=|http-equiv|javascript:/i)
       const forms = page.match(/<form[\s\S]*?<\/form>/g) ?? []
       for (const form of forms) {
-        expect(form).toMatch(/^<form method="post" action="\/(link|link\/device|sign-in|sign-out)"/)
+        expect(form).toMatch(
+          /^<form method="post" action="\/(link|link\/device|sign-in|sign-out|authorize\/consent|logout\/confirm)"/,
+        )
         expect(form).toContain('<input type="hidden" name="csrf"')
       }
     },
@@ -93,6 +115,9 @@ describe('every page', () => {
       linkPage(chrome, {}),
       signInPage(chrome, {}),
       device(),
+      consentPage(chrome, player),
+      logoutPage(chrome, { devicesToo: true }),
+      loggedOutPage(chrome, {}),
       outcomePage(chrome, { outcome: 'denied' }),
       problemPage(chrome, { problem: 'not_found' }),
     ]
@@ -172,6 +197,14 @@ describe('the sign-in page', () => {
   it('WEB-02 it shows the code that it is for', () => {
     expect(text(signInPage(chrome, { userCode: 'WDJB-MJHT' }))).toContain('shows WDJB-MJHT')
   })
+
+  it('WEB-04 it names the app that it is for, and speaks of no code then', () => {
+    const page = signInPage(chrome, { for: 'Northwind Player' })
+    expect(text(page)).toContain('To continue to Northwind Player .')
+    expect(text(page)).not.toMatch(/device|code/)
+    expect(page).not.toContain('/id/link')
+    expect(text(signInPage(chrome, { for: 'Northwind Player', userCode: 'WDJB-MJHT' }))).not.toContain('Player')
+  })
 })
 
 describe('the decision page', () => {
@@ -194,10 +227,20 @@ describe('the decision page', () => {
       'Not mine',
       'Yes, link it',
     ]
-    const page = text(device())
-    const places = order.map((sentence) => page.indexOf(sentence))
-    expect(places).not.toContain(-1)
-    expect(places).toEqual([...places].sort((a, b) => a - b))
+    expectInOrder(text(device()), order)
+  })
+
+  it('WEB-04 what it learns of the account comes first among its abilities, in words', () => {
+    const able = 'It will be able to'
+    expectInOrder(text(device({ identity: ['email', 'profile'] })), [
+      able,
+      'See your name',
+      'See your email address',
+      'See your library',
+    ])
+    const email = text(device({ identity: ['email'], permissions: [], staysSignedIn: false }))
+    expect(email).toContain(`${able} See your email address A as ana@example.com`)
+    expect(text(device())).not.toMatch(/See your (name|email)/)
   })
 
   it('WEB-05 another network brings the warning that names the trick; the same one does not', () => {
@@ -239,6 +282,85 @@ describe('the decision page', () => {
   })
 })
 
+describe('the consent page', () => {
+  const consent = (changes: Partial<ConsentModel> = {}) => consentPage(chrome, { ...player, ...changes })
+
+  it('WEB-04 shows everything one decides by, in its order', () => {
+    expectInOrder(text(consent()), [
+      'Sign in to Northwind Player ?',
+      'Say yes only if you started this.',
+      'Goes back to app.example.com',
+      'It will be able to',
+      'See your name',
+      'See your email address',
+      'See your library',
+      'Stay signed in until you remove it',
+      'as ana@example.com Switch',
+      'No, go back',
+      'Yes, sign in',
+    ])
+    expect(consent()).toContain('action="/id/authorize/consent"')
+    expect(consent().match(/name="answer" value="\w+"/g)).toEqual([
+      'name="answer" value="deny"',
+      'name="answer" value="approve"',
+    ])
+    expect(text(consent({ identity: [], permissions: [], staysSignedIn: false }))).toContain(
+      'It will be able to Recognise you when you come back, nothing more',
+    )
+  })
+
+  it('AZ-12 an app that cannot be proven brings a warning before the answers; others do not', () => {
+    const warning = 'We can’t check that it’s really this app. Go on only if you just started it.'
+    expect(text(consent())).not.toContain(warning)
+    const page = consent({ unproven: true, returnsTo: '127.0.0.1' })
+    expectInOrder(text(page), ['Goes back to 127.0.0.1', warning, 'It will be able to', 'Yes, sign in'])
+    expect(page).toContain('notice warn')
+  })
+
+  it('NEG-15 WEB-06 an app’s name stays out of the title, cannot turn the address around, and is never empty', () => {
+    const page = consent({ client: '\u202Eelpmaxe\u200B', returnsTo: '\u202Eapp.example.com' })
+    expect(page).toContain('Sign in to <bdi>elpmaxe</bdi>?')
+    expect(page).toContain('<bdi dir="ltr" class="machine">app.example.com</bdi>')
+    expect(page).toContain('<title>Sign in to this app? · Northwind TV</title>')
+    expect(page).not.toMatch(/[\p{Bidi_Control}\u200B]/u)
+    expect(text(consent({ client: '\u200B' }))).toContain('Sign in to app.example.com ?')
+  })
+
+  it('NEG-15 a long address shows its end, which is what tells whose it is', () => {
+    const host = `${'login-northwind.'.repeat(14)}example.com`
+    expect(consent({ returnsTo: host })).toContain(`>${host}</bdi>`)
+  })
+})
+
+describe('signing out', () => {
+  it('OI-07 it asks first, and devices stay unless their box is ticked, which it never is beforehand', () => {
+    const page = logoutPage(chrome, { client: 'Northwind Player', devicesToo: true })
+    expectInOrder(text(page), [
+      'Sign out?',
+      'Then you go back to Northwind Player .',
+      'You are signed in as ana@example.com',
+      'Sign out my devices too',
+      'Unless you tick this, they stay signed in.',
+      'Stay signed in',
+      'Sign out',
+    ])
+    expect(page).toContain('action="/id/logout/confirm"')
+    expect(page).toMatch(/<input type="checkbox" name="devices" value="yes"/)
+    expect(page).not.toMatch(/checked/)
+    expect(page.match(/name="answer" value="\w+"/g)).toEqual(['name="answer" value="no"', 'name="answer" value="yes"'])
+    const alone = logoutPage(chrome, { devicesToo: false })
+    expect(alone).not.toMatch(/checkbox|go back to/)
+  })
+
+  it('OI-07 afterwards it says what became of the devices', () => {
+    const { account: _, ...anybody } = chrome
+    const page = loggedOutPage(anybody, {})
+    expect(text(page)).toContain('You’re signed out Devices that you linked stay signed in.')
+    expect(page).toContain('href="/id/sign-in"')
+    expect(text(loggedOutPage(anybody, { devicesToo: true }))).toContain('Your devices are signed out too.')
+  })
+})
+
 describe('outcomes and trouble', () => {
   it('WEB-05 after the answer the person is sent back to the device', () => {
     const approved = text(outcomePage(chrome, { outcome: 'approved', device: 'Living room TV' }))
@@ -274,6 +396,13 @@ describe('outcomes and trouble', () => {
       const page = problemPage(chrome, { problem, requestId: 'req-1' })
       expect(page).toContain('href="/id/link"')
       expect(page).toContain(reference)
+    }
+    for (const problem of ['unknown_app', 'expired_sign_in'] as const) {
+      const page = problemPage(chrome, { problem, requestId: 'req-1' })
+      expect(text(page)).toMatch(/[Nn]othing was shared.* Go back (to the app|and tell the app’s makers)/)
+      expect(page).toContain(reference)
+      // Linking a device is no way on for who came from an app.
+      expect(page).not.toMatch(/<a |<form|<input/)
     }
     const insecure = problemPage(chrome, { problem: 'insecure' })
     expect(insecure).not.toMatch(/<a |<form|<input/)

@@ -59,6 +59,13 @@ it('UX-07 the code entry and sign-in pages are reached by keyboard alone', async
   expect(await tabStops()).toEqual(['email', 'password', 'Sign in', 'Type another code'])
 })
 
+it('UX-07 UX-04 consent and signing out are reached by keyboard alone', async () => {
+  await page.goto(`${server.origin}/consent-unproven`)
+  expect(await tabStops()).toEqual(['Switch', 'answer=deny', 'answer=approve'])
+  await page.goto(`${server.origin}/logout-devices`)
+  expect(await tabStops()).toEqual(['devices=yes', 'answer=no', 'answer=yes'])
+})
+
 it('SES-03 UX-07 answers, codes and sign-ins are posted without any script', async () => {
   await page.goto(`${server.origin}/device-same-network`)
   await posting(() => page.getByRole('button', { name: 'Not mine' }).press('Enter'))
@@ -80,6 +87,34 @@ it('SES-03 UX-07 answers, codes and sign-ins are posted without any script', asy
     '/link csrf=canned-csrf-token&user_code=wdjb+mjht',
     '/sign-in csrf=canned-csrf-token&email=ana%40example.com&password=correct+horse',
   ])
+})
+
+it('SES-03 OI-07 consent and sign-out are posted without any script, devices only when ticked', async () => {
+  const before = server.posts.length
+  await page.goto(`${server.origin}/consent-web`)
+  await posting(() => page.getByRole('button', { name: 'No, go back' }).press('Enter'))
+  await page.goto(`${server.origin}/consent-web`)
+  await posting(() => page.getByRole('button', { name: 'Yes, sign in' }).press('Space'))
+  await page.goto(`${server.origin}/logout-devices`)
+  await posting(() => page.getByRole('button', { name: 'Sign out' }).click())
+  await page.goto(`${server.origin}/logout-devices`)
+  await page.getByRole('checkbox', { name: 'Sign out my devices too', exact: true }).press('Space')
+  await posting(() => page.getByRole('button', { name: 'Sign out' }).click())
+  await page.goto(`${server.origin}/logout-alone`)
+  await posting(() => page.getByRole('button', { name: 'Stay signed in' }).click())
+  expect(server.posts.slice(before)).toEqual([
+    '/authorize/consent csrf=canned-csrf-token&answer=deny',
+    '/authorize/consent csrf=canned-csrf-token&answer=approve',
+    '/logout/confirm csrf=canned-csrf-token&answer=yes',
+    '/logout/confirm csrf=canned-csrf-token&devices=yes&answer=yes',
+    '/logout/confirm csrf=canned-csrf-token&answer=no',
+  ])
+})
+
+it('OI-07 without a script, Enter on the box sends the answer that changes nothing', async () => {
+  await page.goto(`${server.origin}/logout-devices`)
+  await posting(() => page.getByRole('checkbox').press('Enter'))
+  expect(server.posts.at(-1)).toBe('/logout/confirm csrf=canned-csrf-token&answer=no')
 })
 
 it.each([
@@ -119,7 +154,11 @@ it('UX-03 a wrong code is explained beside the field, with what was typed still 
 
 it('UX-04 text at 200 % on the smallest phone still fits, and answers stay pressable', async () => {
   await page.setViewportSize({ width: 320, height: 640 })
-  for (const name of ['link-unknown', 'sign-in-wrong', 'device-other-network', 'outcome-approved', 'long-device']) {
+  const names = [
+    ...['link-unknown', 'sign-in-wrong', 'device-other-network', 'outcome-approved', 'long-device'],
+    ...['consent-unproven', 'long-consent', 'logout-devices', 'long-logout', 'logged-out'],
+  ]
+  for (const name of names) {
     await page.goto(`${server.origin}/${name}`)
     await page.evaluate("document.documentElement.style.fontSize = '200%'")
     expect.soft(await page.evaluate('document.documentElement.scrollWidth'), name).toBe(320)
@@ -133,12 +172,14 @@ it('UX-04 text at 200 % on the smallest phone still fits, and answers stay press
 it('WEB-04 refusing is as easy to hit as agreeing: same size, side by side', async () => {
   for (const width of [320, 390, 1280]) {
     await page.setViewportSize({ width, height: 800 })
-    await page.goto(`${server.origin}/device-same-network`)
-    const deny = await page.getByRole('button', { name: 'Not mine' }).boundingBox()
-    const approve = await page.getByRole('button', { name: 'Yes, link it' }).boundingBox()
-    expect(deny?.width).toBeCloseTo(approve?.width ?? 0, 0)
-    expect(deny?.height).toBe(approve?.height)
-    expect(deny?.y).toBe(approve?.y)
+    for (const name of ['device-same-network', 'consent-web']) {
+      await page.goto(`${server.origin}/${name}`)
+      const deny = await page.locator('button[value=deny]').boundingBox()
+      const approve = await page.locator('button[value=approve]').boundingBox()
+      expect(deny?.width).toBeCloseTo(approve?.width ?? 0, 0)
+      expect(deny?.height).toBe(approve?.height)
+      expect(deny?.y).toBe(approve?.y)
+    }
   }
 })
 

@@ -2,8 +2,10 @@
 import { STYLESHEET } from './assets.ts'
 import type { Chrome } from './layout.tsx'
 import { ENGLISH } from './locales/locale.ts'
+import { type ConsentModel, consentPage } from './pages/consent.tsx'
 import { type DeviceModel, devicePage } from './pages/device.tsx'
 import { linkPage } from './pages/link.tsx'
+import { type LogoutModel, loggedOutPage, logoutPage } from './pages/logout.tsx'
 import { type OutcomeModel, outcomePage } from './pages/outcome.tsx'
 import { type ProblemModel, problemPage } from './pages/problem.tsx'
 import { signInPage } from './pages/sign-in.tsx'
@@ -37,6 +39,15 @@ const TV: DeviceModel = {
   staysSignedIn: true,
 }
 
+const PLAYER: ConsentModel = {
+  client: 'Northwind Player',
+  returnsTo: 'app.example.com',
+  identity: ['profile', 'email'],
+  permissions: ['See your library'],
+  staysSignedIn: true,
+  unproven: false,
+}
+
 const SCRIPT = `"'><script>document.title='owned'</script><img src=x onerror="document.title='owned'"><b>bold</b>&lt;`
 const REVERSED = `\u202Eevil\u2066 \u200Bword\u0000s\r\nover\u2028two lines \uD800`
 const LONG = 'Wohnzimmerfernsehempfangsgerät'.repeat(10)
@@ -60,12 +71,17 @@ function strange(text: string, name: string): GalleryEntry[] {
     expiresInSeconds: 700,
     address: text,
     network: 'other',
+    identity: ['email'],
     permissions: [text, `${text}.`],
     staysSignedIn: false,
   }
+  const app: ConsentModel = { ...PLAYER, client: text, returnsTo: text, permissions: [text], unproven: true }
   return [
     { name: `${name}-link`, html: (a) => linkPage({ ...chrome, ...a }, { code: text, problem: 'format' }) },
     { name: `${name}-sign-in`, html: (a) => signInPage({ ...chrome, ...a }, { email: text, userCode: 'WDJB-MJHT' }) },
+    { name: `${name}-sign-in-app`, html: (a) => signInPage({ ...chrome, ...a }, { email: text, for: text }) },
+    { name: `${name}-consent`, html: (a) => consentPage({ ...chrome, ...a }, app) },
+    { name: `${name}-logout`, html: (a) => logoutPage({ ...chrome, ...a }, { client: text, devicesToo: true }) },
     { name: `${name}-device`, html: (a) => devicePage({ ...chrome, ...a }, device) },
     { name: `${name}-outcome`, html: (a) => outcomePage({ ...chrome, ...a }, { outcome: 'approved', device: text }) },
     {
@@ -77,6 +93,14 @@ function strange(text: string, name: string): GalleryEntry[] {
 
 function device(name: string, changes: Partial<DeviceModel>): GalleryEntry {
   return { name: `device-${name}`, html: (a) => devicePage({ ...ANA, ...a }, { ...TV, ...changes }) }
+}
+
+function consent(name: string, changes: Partial<ConsentModel>): GalleryEntry {
+  return { name: `consent-${name}`, html: (a) => consentPage({ ...ANA, ...a }, { ...PLAYER, ...changes }) }
+}
+
+function logout(name: string, model: LogoutModel): GalleryEntry {
+  return { name: `logout-${name}`, html: (a) => logoutPage({ ...ANA, ...a }, model) }
 }
 
 function outcome(model: OutcomeModel, name: string = model.outcome): GalleryEntry {
@@ -110,7 +134,9 @@ export const gallery: readonly GalleryEntry[] = [
     html: (a) =>
       signInPage({ ...ANYBODY, ...a }, { email: 'ana@example.com', problem: 'too_many', retryAfterSeconds: 90 }),
   },
+  { name: 'sign-in-app', html: (a) => signInPage({ ...ANYBODY, ...a }, { for: PLAYER.client }) },
   device('same-network', {}),
+  device('identity', { identity: ['profile', 'email'] }),
   device('other-network', {
     network: 'other',
     address: '2001:db8:4d1a:9f02:7c3e:55ff:fe21:8a04',
@@ -135,6 +161,13 @@ export const gallery: readonly GalleryEntry[] = [
         },
       ),
   },
+  consent('web', {}),
+  consent('unproven', { returnsTo: '127.0.0.1', identity: ['profile'], unproven: true }),
+  consent('nothing-more', { identity: [], permissions: [], staysSignedIn: false }),
+  logout('alone', { devicesToo: false }),
+  logout('devices', { client: PLAYER.client, devicesToo: true }),
+  { name: 'logged-out', html: (a) => loggedOutPage({ ...ANYBODY, ...a }, {}) },
+  { name: 'logged-out-devices', html: (a) => loggedOutPage({ ...ANYBODY, ...a }, { devicesToo: true }) },
   outcome({ outcome: 'approved', device: 'Living room TV' }),
   outcome({ outcome: 'approved' }, 'approved-unnamed'),
   outcome({ outcome: 'denied', device: 'Living room TV' }),
@@ -148,6 +181,8 @@ export const gallery: readonly GalleryEntry[] = [
   problem({ problem: 'server_error', requestId: 'req-4f1c' }),
   problem({ problem: 'unavailable', retryAfterSeconds: 5, requestId: 'req-4f1c' }),
   problem({ problem: 'insecure' }),
+  problem({ problem: 'unknown_app', requestId: 'req-4f1c' }),
+  problem({ problem: 'expired_sign_in' }),
   ...strange(SCRIPT, 'script'),
   ...strange(REVERSED, 'reversed'),
   ...strange(LONG, 'long'),

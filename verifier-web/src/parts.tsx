@@ -1,12 +1,14 @@
-// What several pages share: forms, codes, notices, the account.
+// What several pages share: forms, codes, notices, the account, what is given away.
 import type { ComponentChildren } from 'preact'
 import { Warning } from './icons.tsx'
 import type { Chrome } from './layout.tsx'
 import { initial, oneLine } from './sentence.ts'
 
+const LONGEST_PERMISSION = 160
+
 interface FormProps {
   readonly chrome: Chrome
-  readonly action: '/link' | '/sign-in' | '/sign-out' | '/link/device'
+  readonly action: '/link' | '/sign-in' | '/sign-out' | '/link/device' | '/authorize/consent' | '/logout/confirm'
   readonly class?: string
   readonly children: ComponentChildren
 }
@@ -77,5 +79,42 @@ export function Account({ chrome, label, leave }: AccountProps) {
         {leave}
       </button>
     </Form>
+  )
+}
+
+/** What of the account itself is told, in the order it is said: the OpenID scopes of the same names. */
+const IDENTITY = ['profile', 'email'] as const
+export type Identity = (typeof IDENTITY)[number]
+
+interface AbilitiesProps {
+  readonly chrome: Chrome
+  readonly identity?: readonly Identity[] | undefined
+  /** Sentences, each an ability: "See your library". */
+  readonly permissions: readonly string[]
+  readonly staysSignedIn: boolean
+  /** Said when there is nothing else to say. */
+  readonly nothingMore: string
+}
+
+/** What a yes gives away, in words. */
+export function Abilities({ chrome, identity = [], permissions, staysSignedIn, nothingMore }: AbilitiesProps) {
+  const { able } = chrome.locale.words
+  const sentences: (string | undefined)[] = [
+    ...IDENTITY.filter((part) => identity.includes(part)).map((part) => able[part]),
+    ...permissions.map((sentence) => oneLine(sentence, LONGEST_PERMISSION)),
+  ]
+  if (staysSignedIn) sentences.push(able.stay)
+  if (sentences.length === 0) sentences.push(nothingMore)
+  return (
+    <section class="abilities" aria-labelledby="abilities">
+      <h2 id="abilities">{able.title}</h2>
+      <ul>
+        {sentences.map((sentence) => (
+          <li key={sentence}>
+            <bdi>{sentence}</bdi>
+          </li>
+        ))}
+      </ul>
+    </section>
   )
 }

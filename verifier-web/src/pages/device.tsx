@@ -2,14 +2,13 @@
 // names the trick, and makes refusing as easy as agreeing (RFC 8628 §5.4, BCP 247 §6.1.13-14).
 import { Clock, Eye, Screen, Tick, Warning } from '../icons.tsx'
 import { type Chrome, document } from '../layout.tsx'
-import { Account, Code, Form, Machine, Notice } from '../parts.tsx'
+import { Abilities, Account, Code, Form, type Identity, Machine, Notice } from '../parts.tsx'
 import { oneLine, say } from '../sentence.ts'
 import { ago, duration } from '../time.ts'
 
 const JUST_NOW_SECONDS = 10
 // WCAG 2.2.1: the limit itself is essential (a code that never ended could be passed on for ever), so it is shown.
 const WARN_SECONDS = 60
-const LONGEST_PERMISSION = 160
 
 export interface DeviceModel {
   /** The registered name of what the device signs in to: the only name here that the server vouches for. */
@@ -26,6 +25,8 @@ export interface DeviceModel {
   readonly address: string
   /** Compared with the address this page was opened from. */
   readonly network: 'same' | 'other'
+  /** What it is told of the account; nothing when left out. */
+  readonly identity?: readonly Identity[]
   /** Sentences, each an ability: "See your library". */
   readonly permissions: readonly string[]
   readonly staysSignedIn: boolean
@@ -54,7 +55,13 @@ export function devicePage(chrome: Chrome, model: DeviceModel): string {
           <strong>{words.device.warning}</strong> {words.device.warningWhy}
         </Notice>
       )}
-      <Abilities chrome={chrome} model={model} />
+      <Abilities
+        chrome={chrome}
+        identity={model.identity}
+        permissions={model.permissions}
+        staysSignedIn={model.staysSignedIn}
+        nothingMore={words.device.nothingMore}
+      />
       <Account
         chrome={chrome}
         label={say(words.sentence.account, { email: <bdi>{oneLine(chrome.account?.email, 254)}</bdi> })}
@@ -137,25 +144,6 @@ function Facts({ chrome, model }: PartProps) {
         </span>
       </li>
     </ul>
-  )
-}
-
-function Abilities({ chrome, model }: PartProps) {
-  const { words } = chrome.locale
-  const sentences = model.permissions.map((sentence) => oneLine(sentence, LONGEST_PERMISSION))
-  if (model.staysSignedIn) sentences.push(words.device.ableStay)
-  if (sentences.length === 0) sentences.push(words.device.ableNothing)
-  return (
-    <section class="abilities" aria-labelledby="abilities">
-      <h2 id="abilities">{words.device.able}</h2>
-      <ul>
-        {sentences.map((sentence) => (
-          <li key={sentence}>
-            <bdi>{sentence}</bdi>
-          </li>
-        ))}
-      </ul>
-    </section>
   )
 }
 

@@ -15,10 +15,18 @@ const SENTENCES = {
   server_error: 'serverError',
   unavailable: 'unavailable',
   insecure: 'insecure',
+  unknown_app: 'unknownApp',
+  expired_sign_in: 'expiredSignIn',
 } as const satisfies Record<string, keyof Words['problem']>
 
+type Problem = keyof typeof SENTENCES
+
+const LATE: readonly Problem[] = ['too_many', 'unavailable', 'expired_sign_in']
+// On a connection that others can read, the page offers nowhere to type; and an app's sign-in starts in the app.
+const NO_WAY_ON: readonly Problem[] = ['insecure', 'unknown_app', 'expired_sign_in']
+
 export interface ProblemModel {
-  readonly problem: keyof typeof SENTENCES
+  readonly problem: Problem
   /** Shown so that a person can name it to whoever runs the server. */
   readonly requestId?: string
   readonly retryAfterSeconds?: number
@@ -34,11 +42,10 @@ export function problemPage(chrome: Chrome, model: ProblemModel): string {
     chrome,
     said.title,
     <div class="outcome">
-      <Picture mood={model.problem === 'too_many' || model.problem === 'unavailable' ? 'late' : 'bad'} />
+      <Picture mood={LATE.includes(model.problem) ? 'late' : 'bad'} />
       <h1>{said.title}</h1>
       <p class="lead">{say(said.text, { time, https: <Machine>https://</Machine> })}</p>
-      {/* On a connection that others can read, the page offers nowhere to type. */}
-      {model.problem !== 'insecure' && (
+      {!NO_WAY_ON.includes(model.problem) && (
         <p class="next">
           <a href={`${chrome.base}/link`}>{words.home}</a>
         </p>

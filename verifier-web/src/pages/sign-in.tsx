@@ -1,7 +1,7 @@
 // Who is answering: email and password, ready for password managers. Accounts themselves live in the server.
 import { type Chrome, document } from '../layout.tsx'
 import { Code, Form, Notice } from '../parts.tsx'
-import { say } from '../sentence.ts'
+import { oneLine, say } from '../sentence.ts'
 import { duration } from '../time.ts'
 
 export interface SignInModel {
@@ -11,6 +11,8 @@ export interface SignInModel {
   readonly retryAfterSeconds?: number
   /** The code this sign-in is for, as displayed: `WDJB-MJHT`. */
   readonly userCode?: string
+  /** The registered name of the app this sign-in is for, where it is for no code. */
+  readonly for?: string
 }
 
 /** The sign-in page: posts `email` and `password` to `/sign-in`. */
@@ -28,13 +30,16 @@ export function signInPage(chrome: Chrome, model: SignInModel): string {
   const state = problem
     ? ({ 'aria-invalid': problem === 'wrong' ? 'true' : undefined, 'aria-describedby': 'problem' } as const)
     : {}
+  const app = userCode === undefined ? oneLine(model.for) : undefined
   return document(
     chrome,
     problem ? words.signIn.problem.title : words.signIn.title,
     <>
       <h1>{words.signIn.title}</h1>
       <p class="lead">
-        {userCode === undefined ? words.signIn.lead : say(words.signIn.leadCode, { code: <Code value={userCode} /> })}
+        {userCode !== undefined && say(words.signIn.leadCode, { code: <Code value={userCode} /> })}
+        {app !== undefined && say(words.signIn.leadApp, { client: <bdi>{app}</bdi> })}
+        {userCode === undefined && app === undefined && words.signIn.lead}
       </p>
       <Form chrome={chrome} action="/sign-in" class="fields">
         {said && (
@@ -71,9 +76,11 @@ export function signInPage(chrome: Chrome, model: SignInModel): string {
           {words.signIn.go}
         </button>
       </Form>
-      <p class="next">
-        <a href={`${chrome.base}/link`}>{words.signIn.otherCode}</a>
-      </p>
+      {model.for === undefined && (
+        <p class="next">
+          <a href={`${chrome.base}/link`}>{words.signIn.otherCode}</a>
+        </p>
+      )}
     </>,
   )
 }
