@@ -341,8 +341,8 @@ describe('signing out', () => {
       'You are signed in as ana@example.com',
       'Sign out my devices too',
       'Unless you tick this, they stay signed in.',
-      'Stay signed in',
-      'Sign out',
+      'No, stay',
+      'Yes, sign out',
     ])
     expect(page).toContain('action="/id/logout/confirm"')
     expect(page).toMatch(/<input type="checkbox" name="devices" value="yes"/)

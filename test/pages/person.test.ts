@@ -96,12 +96,12 @@ it('SES-03 OI-07 consent and sign-out are posted without any script, devices onl
   await page.goto(`${server.origin}/consent-web`)
   await posting(() => page.getByRole('button', { name: 'Yes, sign in' }).press('Space'))
   await page.goto(`${server.origin}/logout-devices`)
-  await posting(() => page.getByRole('button', { name: 'Sign out' }).click())
+  await posting(() => page.getByRole('button', { name: 'Yes, sign out' }).click())
   await page.goto(`${server.origin}/logout-devices`)
   await page.getByRole('checkbox', { name: 'Sign out my devices too', exact: true }).press('Space')
-  await posting(() => page.getByRole('button', { name: 'Sign out' }).click())
+  await posting(() => page.getByRole('button', { name: 'Yes, sign out' }).click())
   await page.goto(`${server.origin}/logout-alone`)
-  await posting(() => page.getByRole('button', { name: 'Stay signed in' }).click())
+  await posting(() => page.getByRole('button', { name: 'No, stay' }).click())
   expect(server.posts.slice(before)).toEqual([
     '/authorize/consent csrf=canned-csrf-token&answer=deny',
     '/authorize/consent csrf=canned-csrf-token&answer=approve',

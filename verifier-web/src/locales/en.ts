@@ -86,8 +86,8 @@ export const words = {
     account: 'You are signed in as {email}.',
     devices: 'Sign out my devices too',
     devicesHint: 'Unless you tick this, they stay signed in.',
-    no: 'Stay signed in',
-    yes: 'Sign out',
+    no: 'No, stay',
+    yes: 'Yes, sign out',
   },
   loggedOut: {
     title: 'You’re signed out',
