@@ -3,6 +3,7 @@ import { buildApp } from '../app.ts'
 import { masterSecretFor } from '../master-secret.ts'
 import { openStore } from '../storage/open.ts'
 import { readSettings } from './settings.ts'
+import { closeWithin } from './stopping.ts'
 import { CommandError, type Terminal } from './terminal.ts'
 
 // In-flight requests are short; what is still open then is an idle connection.
@@ -26,7 +27,7 @@ export async function serve(terminal: Terminal, options: { config?: string }): P
     terminal.say('No latchkey.json here: defaults are used, with no API and no client yet (docs/configuration.md).')
   if ((await store.users.all()).length === 0) terminal.say('No account yet: npx latchkey user add you@example.com')
   await terminal.untilStopped()
-  await Promise.race([app.close(), terminal.host.sleep(STOP_WITHIN_MS)])
+  await closeWithin(STOP_WITHIN_MS, terminal.host.sleep, app)
 }
 
 export function listenProblem(error: unknown, host: string, port: number): unknown {

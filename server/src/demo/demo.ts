@@ -10,11 +10,11 @@ import {
   discover,
   terminalScreen,
 } from '@latchkey/device-agent'
-import { DEVICE_CODE_GRANT, type Entropy, makeUserCode, systemHost } from '@latchkey/shared'
-import type { FastifyInstance } from 'fastify'
+import { DEVICE_CODE_GRANT, type Entropy, makeUserCode } from '@latchkey/shared'
 import { hashPassword } from '../accounts/passwords.ts'
 import { addUser } from '../accounts/users.ts'
 import { buildApp } from '../app.ts'
+import { closeWithin } from '../commands/stopping.ts'
 import type { Terminal } from '../commands/terminal.ts'
 import { type Config, parseConfig } from '../config.ts'
 import { masterSecretFor } from '../master-secret.ts'
@@ -25,6 +25,7 @@ import { DEMO_SCOPES, demoApi } from './demo-api.ts'
 
 const SERVER_PORT = 8080
 const API_PORT = 8090
+const STOP_WITHIN_MS = 2_000
 const FOLDER = join('data', 'demo')
 const EMAIL = 'demo@example.com'
 const NAME = 'Demo'
@@ -58,7 +59,7 @@ export async function demo(terminal: Terminal): Promise<void> {
   } catch (error) {
     if (!stop.signal.aborted) throw error
   } finally {
-    await close(server, api)
+    await closeWithin(STOP_WITHIN_MS, terminal.host.sleep, server, api)
   }
   terminal.say('\n   Stopped.')
 }
@@ -179,8 +180,4 @@ function probe(port: number): Promise<number | undefined> {
       server.close(() => resolve(typeof address === 'object' ? (address?.port ?? undefined) : undefined))
     })
   })
-}
-
-async function close(...apps: readonly FastifyInstance[]): Promise<void> {
-  await Promise.race([Promise.all(apps.map((app) => app.close())), systemHost.sleep(2_000)])
 }
