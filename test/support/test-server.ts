@@ -1,6 +1,6 @@
 // The whole server in this process, on an in-memory database and a host that the test owns; spoken to through `inject`.
 
-import { buildApp, openStore, parseConfig } from '@latchkey/server'
+import { buildApp, openStore, type Parts, parseConfig } from '@latchkey/server'
 import { DEVICE_CODE_GRANT } from '@latchkey/shared'
 import type { FastifyInstance, LightMyRequestResponse } from 'fastify'
 import { addUser } from '../../server/src/accounts/users.ts'
@@ -99,12 +99,18 @@ export interface TestBrowser {
 export const EMAIL = 'ana@example.com'
 
 export async function testServer(
-  options: { readonly config?: Config; readonly store?: Store; readonly host?: FakeHost } = {},
+  options: {
+    readonly config?: Config
+    readonly store?: Store
+    readonly host?: FakeHost
+    readonly logger?: Parts['logger']
+  } = {},
 ): Promise<TestServer> {
   const config = options.config ?? testConfig()
   const host = options.host ?? fakeHost()
   const store = options.store ?? (await openStore(config.database))
-  const app = await buildApp({ config, store, host, masterSecret: new Uint8Array(32).fill(7) })
+  const masterSecret = new Uint8Array(32).fill(7)
+  const app = await buildApp({ config, store, host, masterSecret, logger: options.logger ?? false })
   const user =
     (await store.users.byEmail(EMAIL)) ??
     (await addUser(store, host, { email: EMAIL, name: 'Ana', password: PASSWORD }))
