@@ -19,10 +19,11 @@ describe('a server that is asked to stop', () => {
       return request.url === '/slow' ? answered : new Promise(() => undefined)
     })
     await app.listen({ port: 0, host: '127.0.0.1' })
-    const [address] = app.addresses()
+    const address = app.server.address()
+    if (address === null || typeof address === 'string') throw new Error('no port')
     const open = async (path: string) => {
       const seen = asked.length
-      const socket = connect(address?.port ?? 0, '127.0.0.1')
+      const socket = connect(address.port, '127.0.0.1')
       let heard = ''
       socket.setEncoding('utf8').on('data', (text: string) => {
         heard += text

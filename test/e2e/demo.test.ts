@@ -1,0 +1,108 @@
+import { createServer, type Server } from 'node:net'
+import { fileURLToPath } from 'node:url'
+import type { Browser } from 'playwright-core'
+import { afterAll, beforeAll, describe, expect, it } from 'vitest'
+import { launchBrowser } from '../support/browser.ts'
+import { decodeQr } from '../support/qr-decode.ts'
+import { removeFolder, temporaryFolder } from '../support/temporary-folder.ts'
+import { inTerminal, pictureOfSquare, processesIn, type TerminalProcess } from '../support/terminal.ts'
+
+const DEMO = [process.execPath, fileURLToPath(new URL('../../server/bin/latchkey.js', import.meta.url)), 'demo']
+const EMAIL = 'demo@example.com'
+
+describe('npm run demo', () => {
+  let folder: string
+  let browser: Browser
+  let occupant: Server
+  const started: TerminalProcess[] = []
+  beforeAll(async () => {
+    folder = temporaryFolder()
+    browser = await launchBrowser()
+    occupant = createServer()
+    await new Promise<void>((resolve) => {
+      // Somebody else may have it already: then it is as taken as it should be.
+      occupant.once('error', () => resolve())
+      occupant.listen({ port: 8080, host: 'localhost' }, resolve)
+    })
+  })
+  afterAll(async () => {
+    for (const demo of started) demo.interrupt()
+    await Promise.all(started.map((demo) => demo.ended))
+    await browser.close()
+    occupant.close()
+    removeFolder(folder)
+  })
+
+  async function start() {
+    const demo = inTerminal(DEMO, folder)
+    started.push(demo)
+    const [, port] = await demo.until(/Port 8080 is taken; using (\d+)\./)
+    const [, issuer] = await demo.until(/Latchkey {2}(http:\/\/localhost:\d+)/)
+    const [, password = ''] = await demo.until(new RegExp(`Sign in as {2}${EMAIL} {3}password {2}(\\S+)`))
+    expect(issuer).toBe(`http://localhost:${port}`)
+    await demo.until(/waiting · \d+:\d\d left/)
+    const address = await decodeQr(pictureOfSquare(demo.raw()))
+    expect(address).toMatch(new RegExp(`^${issuer}/link\\?user_code=[A-Z]{4}-[A-Z]{4}$`))
+    const userCode = address.slice(-9)
+    expect(demo.text()).toContain(`${issuer}/link`)
+    return { demo, address, userCode, password }
+  }
+
+  it('AGT-03 shows a square; what it says opens the page, a person agrees, the TV and the box call the API', async () => {
+    const { demo, address, userCode, password } = await start()
+    const phone = await browser.newContext({ javaScriptEnabled: false })
+    const page = await phone.newPage()
+    await page.goto(address)
+    // The code leaves the address at once.
+    expect(page.url()).not.toContain(userCode)
+    expect(await page.textContent('main')).toContain(userCode)
+    await page.getByLabel('Email').fill(EMAIL)
+    await page.getByLabel('Password').fill(password)
+    await page.getByRole('button', { name: 'Sign in' }).click()
+
+    const shown = await page.textContent('main')
+    for (const words of ['Living room TV', 'Northwind N55', 'Northwind TV app', userCode, EMAIL]) {
+      expect(shown).toContain(words)
+    }
+    expect(shown).toContain('See your library and what you watch')
+    await page.getByRole('button', { name: 'Yes, link it' }).click()
+    expect(await page.textContent('h1')).toBe('Living room TV is ready')
+
+    const [text] = await demo.until(/Linked as Demo \(demo@example\.com\)[\s\S]*That was all of it/)
+    expect(text).toMatch(/GET http:\/\/localhost:\d+\/library\n\s+200 \{"library_of":"usr_[\w-]+"/)
+    expect(text).toMatch(/GET http:\/\/localhost:\d+\/screen\n\s+200 \{"reported_by":"demo-box"/)
+    await phone.close()
+
+    demo.interrupt()
+    expect(await demo.ended).toBe(0)
+    expect(demo.text()).toMatch(/Stopped\.\n*$/)
+    expect(processesIn(folder)).toEqual([])
+  })
+
+  it('works a second time in the same folder, with a new password; Ctrl-C ends it while it waits', async () => {
+    const first = await start()
+    first.demo.interrupt()
+    expect(await first.demo.ended).toBe(0)
+    // The cursor comes back, wherever it was stopped.
+    expect(first.demo.raw()).toContain('\x1b[?25h')
+
+    const { demo, address, password } = await start()
+    const phone = await browser.newContext({ javaScriptEnabled: false })
+    const page = await phone.newPage()
+    await page.goto(address)
+    const signIn = async (word: string) => {
+      await page.getByLabel('Email').fill(EMAIL)
+      await page.getByLabel('Password').fill(word)
+      await page.getByRole('button', { name: 'Sign in' }).click()
+    }
+    await signIn(first.password)
+    expect(await page.textContent('h1')).toBe('Sign in')
+    await signIn(password)
+    expect(await page.textContent('h1')).toBe('Is this your device?')
+    await phone.close()
+
+    demo.interrupt()
+    expect(await demo.ended).toBe(0)
+    expect(processesIn(folder)).toEqual([])
+  })
+})
