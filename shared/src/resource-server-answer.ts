@@ -1,9 +1,18 @@
-// How an API says no: the answers of RFC 6750 §3, ready to be sent by any framework. When to say it: `resource-server.ts`.
+// How an API says no: the answers of RFC 6750 §3 and RFC 9449 §7.1, ready to be sent by any framework. When to say it:
+// `resource-server.ts`.
+import { SIGNATURE_ALGORITHMS } from './jws.ts'
 
-export type BearerErrorCode = 'invalid_request' | 'invalid_token' | 'insufficient_scope'
+export type TokenScheme = 'Bearer' | 'DPoP'
+
+export type ResourceErrorCode =
+  | 'invalid_request'
+  | 'invalid_token'
+  | 'insufficient_scope'
+  | 'invalid_dpop_proof'
+  | 'use_dpop_nonce'
 
 export interface ResourceErrorBody {
-  readonly error?: BearerErrorCode | 'temporarily_unavailable'
+  readonly error?: ResourceErrorCode | 'temporarily_unavailable'
   readonly error_description: string
 }
 
@@ -28,42 +37,75 @@ export class ResourceError extends Error implements ResourceErrorAnswer {
   }
 }
 
-const BEARER_STATUS: Readonly<Record<BearerErrorCode, 400 | 401 | 403>> = {
+/** The token or what came with it is no good. The scheme to answer in is for the check to know. */
+export class Refused extends Error {
+  override readonly name = 'Refused'
+  readonly error: ResourceErrorCode
+  /** Goes with `use_dpop_nonce`. */
+  readonly nonce: string | undefined
+
+  constructor(
+    error: ResourceErrorCode,
+    description: string,
+    more: { readonly nonce?: string; readonly cause?: unknown } = {},
+  ) {
+    super(description, { cause: more.cause })
+    this.error = error
+    this.nonce = more.nonce
+  }
+}
+
+/** What an API tells those without access. */
+export interface Manners {
+  readonly realm: string
+  /** Those taken here, in the order they are offered. */
+  readonly schemes: readonly [TokenScheme, ...TokenScheme[]]
+  /** Address of the metadata of RFC 9728. */
+  readonly resourceMetadata: string | undefined
+}
+
+const STATUS: Readonly<Record<ResourceErrorCode, 400 | 401 | 403>> = {
   invalid_request: 400,
   invalid_token: 401,
+  invalid_dpop_proof: 401,
+  use_dpop_nonce: 401,
   insufficient_scope: 403,
 }
 
-// Our own texts and checked scopes only; the quotes and backslashes that a quoted-string could not hold are refused before.
-const challenge = (parameters: Readonly<Record<string, string>>): string =>
-  `Bearer ${Object.entries(parameters)
-    .map(([name, value]) => `${name}="${value}"`)
-    .join(', ')}`
-
-/** RFC 6750 §3.1: who sent no credentials, or none of a kind we know, is told the scheme and no error code. */
-export function credentialsMissing(realm: string): ResourceError {
+/** RFC 6750 §3.1: who sent no credentials, or none of a kind we know, is told the schemes and no error code. */
+export function credentialsMissing(manners: Manners): ResourceError {
   return new ResourceError({
     status: 401,
-    headers: { 'WWW-Authenticate': challenge({ realm }) },
+    headers: { 'WWW-Authenticate': manners.schemes.map((scheme) => challenge(manners, scheme)).join(', ') },
     body: { error_description: 'An access token is needed' },
   })
 }
 
-/** RFC 6750 §3.1. `scope` is what the request would have needed; it goes with `insufficient_scope`. */
-export function bearerError(
-  realm: string,
-  error: BearerErrorCode,
-  error_description: string,
-  more: { readonly scope?: string; readonly cause?: unknown } = {},
+/** `used` is the scheme of the request, if it had one; `scope` what it would have needed. */
+export function refusal(
+  manners: Manners,
+  used: TokenScheme | undefined,
+  refused: Refused,
+  scope: string = '',
 ): ResourceError {
-  const scope = more.scope ? { scope: more.scope } : {}
+  const { error, message, nonce } = refused
+  const status = STATUS[error]
+  const { schemes } = manners
+  const scheme = schemes.find((offered) => offered === used) ?? schemes[0]
+  const details = { error, error_description: message, ...(scope === '' ? {} : { scope }) }
+  // A Bearer token that was refused may have been meant for DPoP (RFC 9449 §7.2); nobody is led the other way.
+  const others = status === 401 && scheme === 'Bearer' ? schemes.filter((offered) => offered !== scheme) : []
+  const challenges = [challenge(manners, scheme, details), ...others.map((other) => challenge(manners, other))]
   return new ResourceError(
     {
-      status: BEARER_STATUS[error],
-      headers: { 'WWW-Authenticate': challenge({ realm, error, error_description, ...scope }) },
-      body: { error, error_description },
+      status,
+      headers: {
+        'WWW-Authenticate': challenges.join(', '),
+        ...(nonce === undefined ? {} : { 'DPoP-Nonce': nonce }),
+      },
+      body: { error, error_description: message },
     },
-    { cause: more.cause },
+    { cause: refused },
   )
 }
 
@@ -77,4 +119,17 @@ export function checkUnavailable(retryAfterSeconds: number, cause: unknown): Res
     },
     { cause },
   )
+}
+
+// Our own texts, checked scopes and addresses only: nothing that a quoted-string could not hold.
+function challenge(manners: Manners, scheme: TokenScheme, details: Readonly<Record<string, string>> = {}): string {
+  const { realm, resourceMetadata } = manners
+  const parameters = {
+    ...(scheme === 'Bearer' ? { realm } : {}),
+    ...details,
+    ...(scheme === 'DPoP' ? { algs: SIGNATURE_ALGORITHMS.join(' ') } : {}),
+    ...(resourceMetadata === undefined ? {} : { resource_metadata: resourceMetadata }),
+  }
+  const list = Object.entries(parameters).map(([name, value]) => `${name}="${value}"`)
+  return `${scheme} ${list.join(', ')}`
 }

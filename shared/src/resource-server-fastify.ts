@@ -4,6 +4,8 @@ import {
   type Access,
   createResourceServer,
   type Need,
+  protectedResourceMetadata,
+  protectedResourceMetadataUrl,
   ResourceError,
   type ResourceServerOptions,
 } from './resource-server.ts'
@@ -20,12 +22,22 @@ declare module 'fastify' {
 }
 
 /**
+ * Register it on the root when the API has metadata: that lives under `/.well-known`.
  * `await app.register(resourceServer, { issuer, audience })`, then
  * `app.get('/books', { preHandler: app.requireToken({ scope: 'library:read' }) }, (request) => request.access.subject)`.
  */
 export const resourceServer: FastifyPluginAsync<ResourceServerOptions> = async (app, options) => {
   const api = createResourceServer(options)
   const granted = new WeakMap<FastifyRequest, Access>()
+
+  if (options.resourceMetadata) {
+    const document = protectedResourceMetadata(options)
+    // Public, and pages of any origin may need it to find out where to sign in.
+    const headers = { 'Cache-Control': 'public, max-age=3600', 'Access-Control-Allow-Origin': '*' }
+    app.get(new URL(protectedResourceMetadataUrl(options.audience)).pathname, (_request, reply) =>
+      reply.headers(headers).send(document),
+    )
+  }
 
   app.decorateRequest('access', {
     getter(this: FastifyRequest) {
@@ -40,7 +52,9 @@ export const resourceServer: FastifyPluginAsync<ResourceServerOptions> = async (
     (need?: Need): preHandlerAsyncHookHandler =>
       async (request, reply) => {
         try {
-          granted.set(request, await api.check(readRequest(request), need))
+          const access = await api.check(readRequest(request), need)
+          granted.set(request, access)
+          reply.headers(access.headers)
         } catch (error) {
           if (!(error instanceof ResourceError)) throw error
           if (error.status === 503) request.log.warn({ err: error.cause }, 'access tokens cannot be checked')
@@ -58,12 +72,16 @@ Object.assign(resourceServer, {
 
 function readRequest(request: FastifyRequest) {
   const { rawHeaders } = request.raw
+  // Node shows only the first of two Authorization headers in `headers`, and joins two DPoP headers.
+  const every = (name: string) =>
+    rawHeaders.filter((_, at) => at % 2 === 1 && rawHeaders[at - 1]?.toLowerCase() === name)
   const isForm = request.headers['content-type']?.toLowerCase().startsWith('application/x-www-form-urlencoded')
   return {
-    // Node shows only the first of two Authorization headers in `headers`.
-    authorization: rawHeaders.filter((_, at) => at % 2 === 1 && rawHeaders[at - 1]?.toLowerCase() === 'authorization'),
+    authorization: every('authorization'),
+    dpop: every('dpop'),
     method: request.method,
-    url: request.url,
+    // What the client asked for: the app may have rewritten `url`.
+    url: request.originalUrl,
     ...(isForm ? { form: request.body } : {}),
   }
 }

@@ -1,35 +1,22 @@
 // The issuer's public keys as an API keeps them: fetched when needed, bounded, kept through an outage (API-09).
-// jose's createRemoteJWKSet can neither be given our clock nor keep old keys, hence our own. Tokens: `resource-server.ts`.
+// jose's createRemoteJWKSet can neither be given our clock nor keep old keys, hence our own.
+// How the issuer is asked: `resource-server-issuer.ts`.
 import type { CryptoKey } from 'jose'
 import type { Clock } from './host.ts'
-import { importPublicKey, isJsonObject, type JsonObject, parseJsonObject, type SignatureAlgorithm } from './jws.ts'
+import { importPublicKey, isJsonObject, type JsonObject, type SignatureAlgorithm } from './jws.ts'
+import { discover, fetchJson, type IssuerAddress, IssuerUnavailable } from './resource-server-issuer.ts'
 
 const REFETCH_AFTER_SECONDS = 30
 const RETRY_WITHOUT_KEYS_SECONDS = 5
 const KEEP_SECONDS = 24 * 60 * 60
 const DEFAULT_FRESH_SECONDS = 10 * 60
 const LONGEST_FRESH_SECONDS = 60 * 60
-const LARGEST_ANSWER_BYTES = 64 * 1024
 const MOST_KEYS = 64
 
-/** No key can be had now; worth asking again after `retryAfterSeconds`. */
-export class KeysUnavailable extends Error {
-  override readonly name = 'KeysUnavailable'
-  readonly retryAfterSeconds: number
-
-  constructor(retryAfterSeconds: number, cause: unknown) {
-    super('the keys of the issuer cannot be fetched', { cause })
-    this.retryAfterSeconds = retryAfterSeconds
-  }
-}
-
-export interface IssuerKeysOptions {
-  readonly issuer: string
+export interface IssuerKeysOptions extends IssuerAddress {
   /** Found by RFC 8414 metadata when absent. */
   readonly jwksUri: string | undefined
   readonly clock: Clock
-  readonly fetch: typeof fetch
-  readonly timeoutSeconds: number
 }
 
 interface KeySet {
@@ -54,7 +41,7 @@ export class IssuerKeys {
 
   /**
    * The key by that id, or undefined when the issuer has none. An unknown id costs at most one fetch in 30 seconds.
-   * @throws KeysUnavailable when there are no keys, or an unknown id cannot be asked for
+   * @throws IssuerUnavailable when there are no keys, or an unknown id cannot be asked for
    * @throws JwsError `key` when the key is unfit for `alg`
    */
   async find(kid: string, alg: SignatureAlgorithm): Promise<CryptoKey | undefined> {
@@ -68,7 +55,7 @@ export class IssuerKeys {
     const jwk = set?.byKid.get(kid)
     if (!set || (!jwk && this.#failure !== undefined)) {
       const waitSeconds = this.#gapSeconds() - this.#secondsSince(this.#triedAt)
-      throw new KeysUnavailable(Math.max(1, Math.ceil(waitSeconds)), this.#failure)
+      throw new IssuerUnavailable(Math.max(1, Math.ceil(waitSeconds)), this.#failure)
     }
     if (!jwk) return undefined
     const slot = `${alg} ${kid}`
@@ -98,13 +85,13 @@ export class IssuerKeys {
   async #refresh(): Promise<void> {
     this.#triedAt = this.#options.clock.monotonic()
     try {
-      this.#jwksUri ??= this.#options.jwksUri ?? (await this.#discover())
-      const { json, maxAgeSeconds } = await this.#fetchJson(this.#jwksUri)
+      this.#jwksUri ??= this.#options.jwksUri ?? (await discover(this.#options, 'jwks_uri'))
+      const { json, headers } = await fetchJson(this.#options, this.#jwksUri)
       this.#set = {
         byKid: readKeys(json),
         imported: new Map(),
         fetchedAt: this.#options.clock.monotonic(),
-        freshSeconds: Math.min(Math.max(maxAgeSeconds, REFETCH_AFTER_SECONDS), LONGEST_FRESH_SECONDS),
+        freshSeconds: Math.min(Math.max(readMaxAge(headers), REFETCH_AFTER_SECONDS), LONGEST_FRESH_SECONDS),
       }
       this.#failure = undefined
     } catch (cause) {
@@ -113,45 +100,6 @@ export class IssuerKeys {
       this.#jwksUri = undefined
     }
   }
-
-  /** RFC 8414 §3.1, §3.3. */
-  async #discover(): Promise<string> {
-    const { issuer } = this.#options
-    const { json } = await this.#fetchJson(metadataUrl(issuer))
-    if (json['issuer'] !== issuer) throw new Error('the metadata names another issuer')
-    const uri = json['jwks_uri']
-    if (typeof uri !== 'string') throw new Error('the metadata names no jwks_uri')
-    return requireSafeUrl(uri)
-  }
-
-  async #fetchJson(url: string): Promise<{ json: JsonObject; maxAgeSeconds: number }> {
-    // A redirect would let whoever owns one path of the issuer's host choose our keys.
-    const response = await this.#options.fetch(url, {
-      redirect: 'error',
-      headers: { Accept: 'application/json' },
-      signal: AbortSignal.timeout(this.#options.timeoutSeconds * 1000),
-    })
-    if (response.status !== 200) {
-      await response.body?.cancel()
-      throw new Error(`${url} answered ${response.status}`)
-    }
-    const maxAge = /(?:^|[,\s])max-age=(\d{1,9})/i.exec(response.headers.get('cache-control') ?? '')?.[1]
-    const json = parseJsonObject(await readBounded(response))
-    return { json, maxAgeSeconds: maxAge === undefined ? DEFAULT_FRESH_SECONDS : Number(maxAge) }
-  }
-}
-
-/** Plain http only to this machine. @returns the same text @throws TypeError */
-export function requireSafeUrl(text: string): string {
-  const { protocol, hostname } = new URL(text)
-  const loopback = hostname === 'localhost' || hostname === '[::1]' || /^127\.\d+\.\d+\.\d+$/.test(hostname)
-  if (protocol === 'https:' || (protocol === 'http:' && loopback)) return text
-  throw new TypeError(`${text} must be an https address`)
-}
-
-function metadataUrl(issuer: string): string {
-  const { origin, pathname } = new URL(issuer)
-  return `${origin}/.well-known/oauth-authorization-server${pathname.replace(/\/$/, '')}`
 }
 
 function readKeys(json: JsonObject): ReadonlyMap<string, JsonObject> {
@@ -166,19 +114,7 @@ function readKeys(json: JsonObject): ReadonlyMap<string, JsonObject> {
   return byKid
 }
 
-async function readBounded(response: Response): Promise<Uint8Array> {
-  const chunks: Uint8Array[] = []
-  let size = 0
-  for await (const chunk of response.body ?? []) {
-    size += chunk.byteLength
-    if (size > LARGEST_ANSWER_BYTES) throw new Error(`an answer of more than ${LARGEST_ANSWER_BYTES} bytes`)
-    chunks.push(chunk)
-  }
-  const whole = new Uint8Array(size)
-  let offset = 0
-  for (const chunk of chunks) {
-    whole.set(chunk, offset)
-    offset += chunk.byteLength
-  }
-  return whole
+function readMaxAge(headers: Headers): number {
+  const maxAge = /(?:^|[,\s])max-age=(\d{1,9})/i.exec(headers.get('cache-control') ?? '')?.[1]
+  return maxAge === undefined ? DEFAULT_FRESH_SECONDS : Number(maxAge)
 }

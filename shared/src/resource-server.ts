@@ -1,38 +1,32 @@
-// What an API needs to check an access token (RFC 6750, RFC 9068), for any framework. A Fastify plugin sits beside it in
-// `resource-server-fastify.ts`, the refusals in `resource-server-answer.ts`, the issuer's keys in `resource-server-keys.ts`.
-import { errors, type JWTPayload, jwtVerify } from 'jose'
-import { type Clock, systemHost } from './host.ts'
-import { JwsError, LONGEST_JWS, readJwsHeader, SIGNATURE_ALGORITHMS } from './jws.ts'
-import { bearerError, checkUnavailable, credentialsMissing } from './resource-server-answer.ts'
-import { IssuerKeys, KeysUnavailable, requireSafeUrl } from './resource-server-keys.ts'
+// What an API needs to check an access token (RFC 6750, RFC 9068, RFC 9449), for any framework: the order of the checks.
+// Beside it, each in a file `resource-server-*.ts`: the options, reading the request, JWTs and the issuer's keys,
+// introspection, DPoP, the refusals, the API's metadata, and the plugin for Fastify.
+import type { JWTPayload } from 'jose'
+import { isJsonObject } from './jws.ts'
+import { checkUnavailable, type Manners, Refused, refusal, type TokenScheme } from './resource-server-answer.ts'
+import { ProofDesk } from './resource-server-dpop.ts'
+import { Introspection } from './resource-server-introspection.ts'
+import { IssuerUnavailable } from './resource-server-issuer.ts'
+import { createJwtCheck, looksLikeJwt } from './resource-server-jwt.ts'
+import { protectedResourceMetadataUrl } from './resource-server-metadata.ts'
+import { type ResourceServerOptions, type Settings, settle } from './resource-server-options.ts'
+import { ProofsFull } from './resource-server-replay.ts'
+import { type ApiRequest, type Credentials, readCredentials } from './resource-server-request.ts'
 
-export { ResourceError, type ResourceErrorAnswer, type ResourceErrorBody } from './resource-server-answer.ts'
-
-export interface ResourceServerOptions {
-  /** Exactly as in the tokens' `iss`. Plain http is accepted on loopback alone. */
-  readonly issuer: string
-  /** This API's resource URI (RFC 8707); a token must name it in `aud`. */
-  readonly audience: string
-  /** Default: read from the issuer's metadata (RFC 8414). */
-  readonly jwksUri?: string
-  /** How late an expired token is still taken, for clocks that differ. Default 60. */
-  readonly clockToleranceSeconds?: number
-  /** How long the issuer may take to answer. Default 5. */
-  readonly fetchTimeoutSeconds?: number
-  readonly clock?: Clock
-  readonly fetch?: typeof fetch
-}
-
-/** What is looked at of a request. */
-export interface ApiRequest {
-  /** Every `Authorization` header that came; two are refused. */
-  readonly authorization: string | readonly string[] | undefined
-  readonly method: string
-  /** Absolute, or path and query. */
-  readonly url: string
-  /** The parsed body, when it was a form: to notice a token there, not to take it. */
-  readonly form?: unknown
-}
+export {
+  ResourceError,
+  type ResourceErrorAnswer,
+  type ResourceErrorBody,
+  type ResourceErrorCode,
+  type TokenScheme,
+} from './resource-server-answer.ts'
+export {
+  type ProtectedResourceMetadata,
+  protectedResourceMetadata,
+  protectedResourceMetadataUrl,
+} from './resource-server-metadata.ts'
+export type { IntrospectionOptions, ResourceMetadataOptions, ResourceServerOptions } from './resource-server-options.ts'
+export type { ApiRequest } from './resource-server-request.ts'
 
 export interface Need {
   /** All of these; a list, or one string with spaces. */
@@ -49,7 +43,12 @@ export interface Access {
   readonly scopes: ReadonlySet<string>
   /** Epoch milliseconds. */
   readonly expiresAt: number
+  /** Of the JWT, or what introspection said. */
   readonly claims: JWTPayload
+  /** RFC 7638 thumbprint of the key that the token is bound to and that signed this request's proof. */
+  readonly jkt?: string
+  /** To be set on the answer: a nonce for the client's next proof, where nonces are needed; else empty. */
+  readonly headers: Readonly<Record<string, string>>
 }
 
 export interface ResourceServer {
@@ -57,111 +56,112 @@ export interface ResourceServer {
   check(request: ApiRequest, need?: Need): Promise<Access>
 }
 
-/** @throws TypeError on an issuer without https, or an audience that no header could quote */
+/** @throws TypeError on an issuer without https, an audience that no header could quote, or options that exclude each other */
 export function createResourceServer(options: ResourceServerOptions): ResourceServer {
-  const { issuer, audience, clock = systemHost.clock, clockToleranceSeconds = 60 } = options
-  requireSafeUrl(issuer)
-  if (!/^[\x21\x23-\x5b\x5d-\x7e]+$/.test(audience)) throw new TypeError('the audience must be a URI')
-  const keys = new IssuerKeys({
-    issuer,
-    jwksUri: options.jwksUri === undefined ? undefined : requireSafeUrl(options.jwksUri),
-    clock,
-    fetch: options.fetch ?? fetch,
-    timeoutSeconds: options.fetchTimeoutSeconds ?? 5,
-  })
+  const settings = settle(options)
+  const { publicUrl, tokens, introspection } = settings
+  const manners = readManners(settings)
+  const readJwt = createJwtCheck(settings)
+  const issuer = introspection && new Introspection(settings, introspection)
+  const desk = publicUrl === undefined ? undefined : new ProofDesk(settings, publicUrl)
 
-  async function verify(token: string): Promise<JWTPayload> {
-    const { alg, kid } = readJwsHeader(token)
-    // Keys come from the issuer by `kid` alone; `jwk`, `jku` and `x5u` of the header are never looked at.
-    const key = typeof kid === 'string' ? await keys.find(kid, alg) : undefined
-    if (!key) throw new JwsError('key', 'no such key')
-    const { payload } = await jwtVerify(token, key, {
-      algorithms: [...SIGNATURE_ALGORITHMS],
-      typ: 'at+jwt',
-      issuer,
-      audience,
-      requiredClaims: ['exp', 'iat', 'sub', 'client_id', 'jti'],
-      clockTolerance: clockToleranceSeconds,
-      currentDate: new Date(clock.now()),
-    })
-    return payload
+  async function readClaims(token: string): Promise<JWTPayload> {
+    if (issuer && !looksLikeJwt(token)) return issuer.read(token)
+    const claims = await readJwt(token)
+    // Only after the signature, so that a made-up JWT does not make us ask.
+    if (issuer && introspection?.always) await issuer.read(token)
+    return claims
   }
 
-  async function readToken(token: string): Promise<Access> {
-    const invalid = (description: string, cause?: unknown) =>
-      bearerError(audience, 'invalid_token', description, { cause })
-    let claims: JWTPayload
-    try {
-      claims = await verify(token)
-    } catch (cause) {
-      if (cause instanceof KeysUnavailable) throw checkUnavailable(cause.retryAfterSeconds, cause)
-      if (cause instanceof errors.JWTExpired) throw invalid('The access token has expired', cause)
-      if (cause instanceof errors.JOSEError || cause instanceof JwsError) {
-        throw invalid('The access token is not valid here', cause)
-      }
-      throw cause
+  /** RFC 9449 §7.1, §7.2. @returns the thumbprint and a nonce for the next proof */
+  async function readBinding(request: ApiRequest, { scheme, token, proof }: Credentials, { cnf }: JWTPayload) {
+    if (scheme === 'Bearer') {
+      // A bound token without its proof may have been stolen.
+      if (cnf !== undefined) throw invalid('The access token is bound to a key and was sent without its proof')
+      return {}
     }
-    // A bound token without its proof may have been stolen (RFC 9449 §7.2); of another binding we could check nothing.
-    if (claims['cnf'] !== undefined) throw invalid('The access token is bound to a key and was sent without its proof')
-    const { sub, client_id: clientId, scope = '', exp = 0 } = claims
-    if (typeof sub !== 'string' || typeof clientId !== 'string' || typeof scope !== 'string') {
-      throw invalid('The access token lacks a subject, a client or a scope')
+    if (cnf === undefined) throw invalid('The access token is not bound to a key')
+    // Of a binding of another kind we could check nothing.
+    const { jkt, ...others } = isJsonObject(cnf) ? cnf : {}
+    if (!desk || typeof jkt !== 'string' || Object.keys(others).length > 0) {
+      throw invalid('The access token is bound in a way that is not known here')
     }
+    return { jkt, nonce: await desk.prove(request, { token, jkt, proof }) }
+  }
+
+  async function grant(request: ApiRequest, credentials: Credentials): Promise<Access> {
+    if (tokens === 'bound' && credentials.scheme === 'Bearer') throw invalid('Only DPoP-bound access tokens are taken')
+    const claims = await readClaims(credentials.token)
+    const identity = readIdentity(claims)
+    const { jkt, nonce } = await readBinding(request, credentials, claims)
     return {
-      subject: sub,
-      clientId,
-      // Client ids and user ids never meet (RFC 9068 §5), so equality tells the client's own token.
-      actor: sub === clientId ? 'client' : 'user',
-      scopes: new Set(scope.split(' ').filter(Boolean)),
-      expiresAt: exp * 1000,
+      ...identity,
       claims,
+      ...(jkt === undefined ? {} : { jkt }),
+      // A nonce must not come out of a cache (RFC 9449 §8.2).
+      headers: nonce === undefined ? {} : { 'DPoP-Nonce': nonce, 'Cache-Control': 'no-store' },
     }
   }
 
   return {
     async check(request, need = {}) {
       const wanted = readScopes(need.scope)
-      const access = await readToken(readBearer(request, audience))
-      const lacking = wanted.some((scope) => !access.scopes.has(scope))
-      if (lacking || (need.actor !== undefined && need.actor !== access.actor)) {
-        const description = lacking
-          ? 'The access token does not carry the scope this needs'
-          : `Only an access token of a ${need.actor} may do this`
-        throw bearerError(audience, 'insufficient_scope', description, { scope: wanted.join(' ') })
+      const credentials = readCredentials(request, manners)
+      try {
+        const access = await grant(request, credentials)
+        requireNeed(access, wanted, need.actor)
+        return access
+      } catch (error) {
+        throw toAnswer(error, manners, credentials.scheme, wanted)
       }
-      return access
     },
   }
 }
 
-/** RFC 6750 §2.1, RFC 9110 §11.4. @throws ResourceError */
-function readBearer(request: ApiRequest, realm: string): string {
-  const { authorization = [] } = request
-  const [header, ...others] = typeof authorization === 'string' ? [authorization] : authorization
-  const elsewhere = hasTokenInQuery(request.url) || hasTokenInForm(request.form)
-  // A token in query or form is an unsupported method when alone, and a second method beside a header (RFC 6750 §3.1).
-  if (header === undefined) throw credentialsMissing(realm)
-  if (others.length > 0 || elsewhere) {
-    throw bearerError(realm, 'invalid_request', 'Send the access token once, in one Authorization header')
+const invalid = (description: string): Refused => new Refused('invalid_token', description)
+
+function readManners({ audience, publicUrl, tokens, resourceMetadata }: Settings): Manners {
+  const both = publicUrl === undefined ? (['Bearer'] as const) : (['Bearer', 'DPoP'] as const)
+  return {
+    realm: audience,
+    schemes: tokens === 'bound' ? ['DPoP'] : both,
+    resourceMetadata: resourceMetadata && protectedResourceMetadataUrl(audience),
   }
-  const scheme = /^[\w!#$%&'*+.^`|~-]{1,32}(?= |$)/.exec(header)?.[0]
-  if (scheme !== undefined && scheme.toLowerCase() !== 'bearer') throw credentialsMissing(realm)
-  const token = header.slice(scheme?.length ?? 0).trimStart()
-  if (token.length > LONGEST_JWS) throw bearerError(realm, 'invalid_token', 'The access token is too long')
-  if (scheme === undefined || !/^[\w.~+/-]+=*$/.test(token)) {
-    throw bearerError(realm, 'invalid_request', 'The Authorization header is malformed')
-  }
-  return token
 }
 
-function hasTokenInQuery(url: string): boolean {
-  const start = url.indexOf('?')
-  return start >= 0 && new URLSearchParams(url.slice(start + 1)).has('access_token')
+function readIdentity(claims: JWTPayload) {
+  const { sub, client_id: clientId, scope = '', exp = 0 } = claims
+  if (typeof sub !== 'string' || typeof clientId !== 'string' || typeof scope !== 'string') {
+    throw invalid('The access token lacks a subject, a client or a scope')
+  }
+  return {
+    subject: sub,
+    clientId,
+    // Client ids and user ids never meet (RFC 9068 §5), so equality tells the client's own token.
+    actor: sub === clientId ? ('client' as const) : ('user' as const),
+    scopes: new Set(scope.split(' ').filter(Boolean)),
+    expiresAt: exp * 1000,
+  }
 }
 
-function hasTokenInForm(form: unknown): boolean {
-  if (form instanceof URLSearchParams) return form.has('access_token')
-  return typeof form === 'object' && form !== null && Object.hasOwn(form, 'access_token')
+function requireNeed(access: Access, wanted: readonly string[], actor: Need['actor']): void {
+  if (wanted.some((scope) => !access.scopes.has(scope))) {
+    throw new Refused('insufficient_scope', 'The access token does not carry the scope this needs')
+  }
+  if (actor !== undefined && actor !== access.actor) {
+    throw new Refused('insufficient_scope', `Only an access token of a ${actor} may do this`)
+  }
+}
+
+function toAnswer(error: unknown, manners: Manners, scheme: TokenScheme, wanted: readonly string[]): unknown {
+  if (error instanceof Refused) {
+    const scope = error.error === 'insufficient_scope' ? wanted.join(' ') : ''
+    return refusal(manners, scheme, error, scope)
+  }
+  if (error instanceof IssuerUnavailable || error instanceof ProofsFull) {
+    return checkUnavailable(error.retryAfterSeconds, error)
+  }
+  return error
 }
 
 function readScopes(scope: Need['scope'] = []): readonly string[] {

@@ -1,4 +1,4 @@
-// What an API takes and refuses, token by token. Fetching the issuer's keys: issuer-keys.test.ts.
+// What an API takes and refuses, token by token. Fetching the issuer's keys: issuer-keys.test.ts. Proofs: dpop.test.ts.
 import { createResourceServer, type Need, ResourceError, type ResourceServer } from '@latchkey/shared/resource-server'
 import { base64url, type JWTPayload, SignJWT } from 'jose'
 import { beforeAll, beforeEach, describe, expect, it } from 'vitest'
@@ -48,7 +48,7 @@ async function expectInvalid(token: string) {
   expect(error.status).toBe(401)
   expect(error.body.error).toBe('invalid_token')
   expect(error.headers['WWW-Authenticate']).toMatch(
-    /^Bearer realm="https:\/\/api\.example\.com", error="invalid_token", error_description="[^"\\]+"$/,
+    /^Bearer realm="https:\/\/api\.example\.com", error="invalid_token", error_description="[^"\\]+", DPoP algs="[\w ]+"$/,
   )
   expect(error.headers['Cache-Control']).toBe('no-store')
 }
@@ -90,7 +90,9 @@ describe('no token', () => {
     async (authorization) => {
       const error = await refusal(api.check({ ...bare, authorization }))
       expect(error.status).toBe(401)
-      expect(error.headers['WWW-Authenticate']).toBe('Bearer realm="https://api.example.com"')
+      expect(error.headers['WWW-Authenticate']).toBe(
+        'Bearer realm="https://api.example.com", DPoP algs="ES256 RS256 PS256 EdDSA Ed25519"',
+      )
       expect(error.body.error).toBeUndefined()
     },
   )
