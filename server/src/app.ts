@@ -13,10 +13,13 @@ import { publishedRoutes } from './http/published.ts'
 import { signInRoutes } from './http/sign-in.ts'
 import { tokenRoute } from './http/token.ts'
 import { createClientDirectory } from './oauth/client-directory.ts'
+import { createDpopNonces } from './oauth/dpop-nonces.ts'
+import { createDpopProofs } from './oauth/dpop-proof.ts'
 import { createPacing, SLOW_DOWN } from './oauth/pacing.ts'
 import type { ProtocolEvent, Provider } from './oauth/provider.ts'
 import { openSigningKeys } from './oauth/signing-keys.ts'
 import type { Store } from './oauth/store.ts'
+import { createThrottle } from './oauth/throttle.ts'
 import { createVault } from './oauth/vault.ts'
 import { steadyClock } from './ops/steady-clock.ts'
 
@@ -24,6 +27,7 @@ const BODY_LIMIT_BYTES = 16 * 1024
 const REQUEST_TIMEOUT_MS = 30_000
 const HEADERS_TIMEOUT_MS = 10_000
 const PURGE_EVERY_MS = 60_000
+const FAILED_CLIENTS = { most: 20, windowSeconds: 60 }
 
 export interface Parts {
   readonly config: Config
@@ -53,6 +57,7 @@ export async function openProvider(parts: Parts, note: (event: ProtocolEvent) =>
         idleDays: limits.refresh_idle_days,
         absoluteDays: limits.refresh_absolute_days,
         graceSeconds: limits.refresh_grace_seconds,
+        boundGraceDays: limits.refresh_bound_grace_days,
       },
     },
     host,
@@ -60,6 +65,8 @@ export async function openProvider(parts: Parts, note: (event: ProtocolEvent) =>
     vault,
     clients: createClientDirectory(config.clients, store.clients),
     signingKeys: await openSigningKeys(store.signingKeys, vault, host.clock.now()),
+    dpop: createDpopProofs(createDpopNonces(host.entropy, host.clock), host.clock),
+    failedClients: createThrottle(FAILED_CLIENTS, host.clock),
     pacing: createPacing({ ...SLOW_DOWN, intervalSeconds: limits.poll_interval_seconds }),
     note,
   }

@@ -2,13 +2,14 @@
 // Order: defaults, then latchkey.json, then environment variables (LATCHKEY_LISTEN__PORT=9000).
 import { readFileSync } from 'node:fs'
 import { isIP } from 'node:net'
-import { DEVICE_CODE_GRANT, GRANT_TYPES, type GrantType, TOKEN_ENDPOINT_AUTH_METHODS } from '@latchkey/shared'
+import { GRANT_TYPES, TOKEN_ENDPOINT_AUTH_METHODS } from '@latchkey/shared'
 import Type, { type Static, type TSchema } from 'typebox'
 import { Value } from 'typebox/value'
 import { formProblems, isObject, schemaForEditors } from './config-form.ts'
+import { type ClientMetadata, readClientMetadata, SHORTEST_SECRET } from './oauth/client-metadata.ts'
 import type { Api } from './oauth/provider.ts'
-import { type Client, NEVER, USER_ID_PREFIX } from './oauth/records.ts'
-import { IDENTITY_SCOPES } from './oauth/scopes.ts'
+import { type Client, SIGNING_ALGORITHMS } from './oauth/records.ts'
+import { IDENTITY_SCOPES, knownScopes } from './oauth/scopes.ts'
 import { digestOf, SMALLEST_MASTER_SECRET_BYTES } from './oauth/vault.ts'
 import { DATABASE_ADDRESS } from './storage/open.ts'
 
@@ -34,6 +35,13 @@ const ApiEntry = Type.Object(
     scopes: Type.Record(Type.String(), Type.String({ minLength: 1 }), {
       description: 'Each scope, with what it allows in words that a person reads before saying yes.',
     }),
+    device_scopes: Type.Optional(
+      Type.Array(Type.String(), { description: 'The scopes that a device may be given; without it, all of them.' }),
+    ),
+    access_token_format: Type.Optional(oneOf(['jwt', 'opaque'] as const)),
+    introspection_clients: Type.Optional(
+      Type.Array(Type.String(), { description: 'Clients that may ask what a token of this API means (RFC 7662).' }),
+    ),
   },
   closed,
 )
@@ -51,6 +59,22 @@ const ClientEntry = Type.Object(
     token_endpoint_auth_method: Type.Optional(oneOf(TOKEN_ENDPOINT_AUTH_METHODS)),
     grant_types: Type.Optional(Type.Array(oneOf(GRANT_TYPES), { minItems: 1 })),
     scope: Type.Optional(Type.String()),
+    redirect_uris: Type.Optional(Type.Array(Type.String())),
+    post_logout_redirect_uris: Type.Optional(Type.Array(Type.String())),
+    jwks: Type.Optional(
+      Type.Object(
+        { keys: Type.Array(Type.Record(Type.String(), Type.Unknown()), { minItems: 1 }) },
+        { ...closed, description: 'Public keys (RFC 7517), inline; two while they are changed.' },
+      ),
+    ),
+    dpop_bound_access_tokens: Type.Optional(
+      Type.Boolean({
+        description: 'Bind its tokens to a key by DPoP (RFC 9449). Default: true for public device clients.',
+      }),
+    ),
+    id_token_signed_response_alg: Type.Optional(oneOf(SIGNING_ALGORITHMS)),
+    subject_type: Type.Optional(oneOf(['public', 'pairwise'] as const)),
+    sector_identifier_host: Type.Optional(Type.String({ minLength: 1 })),
   },
   { ...closed, description: 'A client, in the names of RFC 7591.' },
 )
@@ -100,6 +124,12 @@ export const ConfigSchema = Type.Object(
           0,
           3600,
           'How long a client whose answer was lost may come back with the old refresh token.',
+        ),
+        refresh_bound_grace_days: seconds(
+          30,
+          0,
+          365,
+          'The same for tokens that are bound to a key: it lasts until the new one is used, or so many days.',
         ),
       },
       { ...closed, default: {} },
@@ -312,8 +342,6 @@ function readClients(raw: RawConfig, readSecret: ReadSecret, problems: string[])
   return clients
 }
 
-const SHORTEST_SECRET = 32
-
 function readClient(
   config: RawConfig,
   entry: RawConfig['clients'][number],
@@ -321,33 +349,16 @@ function readClient(
   readSecret: ReadSecret,
   problems: string[],
 ): Client {
-  const authMethod = entry.token_endpoint_auth_method ?? (entry.client_secret ? 'client_secret_basic' : 'none')
-  const grantTypes: readonly GrantType[] = entry.grant_types ?? [DEVICE_CODE_GRANT, 'refresh_token']
-  const known = new Set<string>([...IDENTITY_SCOPES, ...config.apis.flatMap((api) => Object.keys(api.scopes))])
-  const scope = (entry.scope ?? '').split(' ').filter((name) => name !== '')
-  for (const name of scope) if (!known.has(name)) problems.push(`${path}.scope: "${name}" is a scope of no API`)
-  if (entry.client_id.startsWith(USER_ID_PREFIX)) {
-    problems.push(`${path}.client_id: "${USER_ID_PREFIX}…" is how user ids begin; a client needs another name`)
-  }
-  const secret = entry.client_secret && readSecret(`${path}.client_secret`, entry.client_secret)
-  if (authMethod === 'none' && entry.client_secret)
-    problems.push(`${path}.client_secret: not with token_endpoint_auth_method none`)
-  if (authMethod !== 'none' && !entry.client_secret) problems.push(`${path}.client_secret: needed for ${authMethod}`)
+  const { client_id: clientId, client_secret: reference, ...metadata } = entry
+  const secret = reference && readSecret(`${path}.client_secret`, reference)
   if (secret !== undefined && secret.length < SHORTEST_SECRET) {
     problems.push(`${path}.client_secret: at least ${SHORTEST_SECRET} random characters (openssl rand -base64 32)`)
   }
-  if (authMethod === 'none' && grantTypes.includes('client_credentials')) {
-    problems.push(`${path}.grant_types: client_credentials needs a client that can prove who it is`)
-  }
-  return {
-    id: entry.client_id,
-    version: 0,
-    expiresAt: NEVER,
-    name: entry.client_name ?? entry.client_id,
-    authMethod,
-    ...(secret === undefined ? {} : { secretDigest: digestOf(secret) }),
-    grantTypes,
-    scope,
+  const { client, problems: found } = readClientMetadata(clientId, metadata as ClientMetadata, {
+    hasSecret: reference !== undefined,
+    knownScopes: knownScopes(config.apis),
     createdAt: 0,
-  }
+  })
+  for (const { member, problem } of found) problems.push(`${path}.${member}: ${problem}`)
+  return { ...client, ...(secret === undefined ? {} : { secretDigest: digestOf(secret) }) }
 }

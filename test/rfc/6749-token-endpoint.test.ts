@@ -373,7 +373,8 @@ describe('RFC 6749: the token endpoint', () => {
     })
 
     it('JWT-03 without any API the audience is the issuer, never empty and never the client', async () => {
-      const clients = [{ client_id: 'tv', scope: 'openid' }]
+      const open = { token_endpoint_auth_method: 'none', dpop_bound_access_tokens: false }
+      const clients = [{ client_id: 'tv', scope: 'openid', ...open }]
       const bare = await testServer({ config: await testConfig({ apis: [], clients }) })
       expect(decodeJwt((await bare.link()).access_token).aud).toBe(ISSUER)
       await bare.close()
@@ -409,10 +410,11 @@ describe('RFC 6749: the token endpoint', () => {
       const { keys: listed } = answer.json() as JSONWebKeySet
       expect(listed.map((key) => [key.alg, key.kty, key.use]).sort()).toEqual([
         ['ES256', 'EC', 'sig'],
+        ['EdDSA', 'OKP', 'sig'],
         ['RS256', 'RSA', 'sig'],
       ])
       for (const key of listed) {
-        const extra = key.kty === 'EC' ? ['crv', 'x', 'y'] : ['n', 'e']
+        const extra = { EC: ['crv', 'x', 'y'], OKP: ['crv', 'x'], RSA: ['n', 'e'] }[String(key.kty)] ?? []
         expect(Object.keys(key).sort()).toEqual(['kty', ...extra, 'kid', 'use', 'alg'].sort())
       }
       expect(new Set(listed.map((key) => key.kid)).size).toBe(listed.length)

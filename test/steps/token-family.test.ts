@@ -3,6 +3,7 @@ import type { TokenFamily } from '../../server/src/oauth/records.ts'
 import {
   familyEnd,
   familyOf,
+  graceMs,
   handleFor,
   newRefreshToken,
   type RefreshLimits,
@@ -14,7 +15,7 @@ import { digestOf } from '../../server/src/oauth/vault.ts'
 import { fakeHost } from '../support/fake-host.ts'
 
 const DAY = 24 * 60 * 60 * 1000
-const LIMITS: RefreshLimits = { idleDays: 90, absoluteDays: 365, graceSeconds: 60 }
+const LIMITS: RefreshLimits = { idleDays: 90, absoluteDays: 365, graceSeconds: 60, boundGraceDays: 30 }
 
 /** One family, and a client that brings its tokens at moments of the test's choice (milliseconds from the start). */
 function newFamily(limits: RefreshLimits = LIMITS) {
@@ -32,6 +33,7 @@ function newFamily(limits: RefreshLimits = LIMITS) {
     clientId: 'tv',
     userId: 'usr_a',
     device: {},
+    origin: 'device',
     createdAt: 0,
     usedAt: 0,
     current: digestOf(first),
@@ -44,7 +46,7 @@ function newFamily(limits: RefreshLimits = LIMITS) {
       family = revoke(family, now)
     },
     use(presented: string, now: number): RotateOutcome {
-      const { next, outcome } = rotate(family, { presented, now, limits, entropy })
+      const { next, outcome } = rotate(family, { presented, now, limits, graceMs: graceMs(false, limits), entropy })
       family = next ?? family
       return outcome
     },
@@ -174,7 +176,13 @@ describe('a family of refresh tokens', () => {
   it('RT-02 a family without refresh tokens yields none', () => {
     const chain = newFamily()
     const { current: _, ...without } = chain.family()
-    const input = { presented: chain.first, now: 0, limits: LIMITS, entropy: fakeHost().entropy }
+    const input = {
+      presented: chain.first,
+      now: 0,
+      limits: LIMITS,
+      graceMs: graceMs(false, LIMITS),
+      entropy: fakeHost().entropy,
+    }
     expect(rotate(without, input)).toEqual({ outcome: { kind: 'gone' } })
     expect(rotate(undefined, input)).toEqual({ outcome: { kind: 'gone' } })
   })

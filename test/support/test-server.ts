@@ -32,12 +32,16 @@ export function testConfig(changes: Record<string, unknown> = {}): Config {
       {
         client_id: 'tv',
         client_name: 'Northwind TV app',
+        token_endpoint_auth_method: 'none',
+        dpop_bound_access_tokens: false,
         grant_types: [DEVICE_CODE_GRANT, 'refresh_token'],
         scope: 'openid profile email offline_access library:read library:write reports:read',
       },
       {
         client_id: 'other-tv',
         client_name: 'Another TV app',
+        token_endpoint_auth_method: 'none',
+        dpop_bound_access_tokens: false,
         grant_types: [DEVICE_CODE_GRANT, 'refresh_token'],
         scope: 'openid library:read',
       },

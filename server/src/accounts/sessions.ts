@@ -55,6 +55,6 @@ export function rememberOpened(store: Store, session: BrowserSession, requestId:
   })
 }
 
-export function endSession(store: Store, session: BrowserSession): Promise<void> {
-  return store.sessions.delete(session.id)
+export async function endSession(store: Store, session: BrowserSession): Promise<void> {
+  await store.sessions.delete(session.id)
 }

@@ -1,14 +1,18 @@
 // `latchkey client …`: clients kept in the database. Those in the configuration file stay declarative.
+import { readFileSync } from 'node:fs'
 import {
   DEVICE_CODE_GRANT,
   GRANT_TYPES,
   type GrantType,
+  isJsonObject,
+  JWT_BEARER_GRANT,
   TOKEN_ENDPOINT_AUTH_METHODS,
   type TokenEndpointAuthMethod,
 } from '@latchkey/shared'
 import type { Config } from '../config.ts'
-import { type Client, NEVER, USER_ID_PREFIX } from '../oauth/records.ts'
-import { IDENTITY_SCOPES, resourceOf } from '../oauth/scopes.ts'
+import { readClientMetadata } from '../oauth/client-metadata.ts'
+import type { Client, PublicJwk } from '../oauth/records.ts'
+import { knownScopes } from '../oauth/scopes.ts'
 import { type Store, update } from '../oauth/store.ts'
 import { digestOf, randomToken } from '../oauth/vault.ts'
 import { withStore } from './settings.ts'
@@ -23,46 +27,50 @@ export interface AddClientOptions extends Common {
   readonly auth?: string
   readonly grant?: readonly string[]
   readonly scope?: string
+  readonly redirectUri?: readonly string[]
+  /** A file with a JWKS of public keys, for private_key_jwt. */
+  readonly jwks?: string
+  /** Whether tokens are bound to a key; the default depends on the kind of client. */
+  readonly dpop?: boolean
 }
 
 /** Short names for people, beside the RFC's own. */
 const GRANT_NAMES: Readonly<Record<string, GrantType>> = {
   device_code: DEVICE_CODE_GRANT,
+  jwt_bearer: JWT_BEARER_GRANT,
   ...Object.fromEntries(GRANT_TYPES.map((grant) => [grant, grant])),
 }
 
 export async function clientAdd(terminal: Terminal, clientId: string, options: AddClientOptions): Promise<void> {
-  const authMethod = authMethodFrom(options.auth ?? 'none')
+  const authMethod = authMethodFrom(options.auth)
   const grantTypes = (options.grant ?? ['device_code', 'refresh_token']).map(grantFrom)
-  if (!/^[\x21-\x7e]{1,128}$/.test(clientId) || clientId.startsWith(USER_ID_PREFIX)) {
-    throw new CommandError(
-      `not a client id: up to 128 visible ASCII characters, not beginning with ${USER_ID_PREFIX}`,
-      EXIT.usage,
-    )
+  if (!/^[\x21-\x7e]{1,128}$/.test(clientId)) {
+    throw new CommandError('not a client id: up to 128 visible ASCII characters', EXIT.usage)
   }
-  if (authMethod === 'none' && grantTypes.includes('client_credentials')) {
-    throw new CommandError(
-      'client_credentials needs a client that can prove who it is: --auth client_secret_basic',
-      EXIT.usage,
-    )
-  }
-  const secret = authMethod === 'none' ? undefined : randomToken(terminal.host.entropy)
+  const keys = options.jwks === undefined ? undefined : readKeys(options.jwks)
+  const needsSecret = authMethod === 'client_secret_basic' || authMethod === 'client_secret_post'
+  const secret = needsSecret ? randomToken(terminal.host.entropy) : undefined
   await withStore(terminal, options.config, async (store, config) => {
     if (config.clients.some((client) => client.id === clientId)) {
       throw new CommandError(`${clientId} is declared in the configuration file; change it there`)
     }
-    const client: Client = {
-      id: clientId,
-      version: 0,
-      expiresAt: NEVER,
-      name: options.name ?? clientId,
-      authMethod,
-      ...(secret === undefined ? {} : { secretDigest: digestOf(secret) }),
-      grantTypes,
-      scope: scopesFrom(options.scope, config),
-      createdAt: terminal.host.clock.now(),
-    }
-    if (!(await store.clients.insert(client))) throw new CommandError(`${clientId} exists already`)
+    const { client, problems } = readClientMetadata(
+      clientId,
+      {
+        ...(options.name === undefined ? {} : { client_name: options.name }),
+        token_endpoint_auth_method: authMethod,
+        grant_types: grantTypes,
+        scope: options.scope ?? '',
+        ...(options.redirectUri === undefined ? {} : { redirect_uris: options.redirectUri }),
+        ...(keys === undefined ? {} : { jwks: keys }),
+        ...(options.dpop === undefined ? {} : { dpop_bound_access_tokens: options.dpop }),
+      },
+      { hasSecret: secret !== undefined, knownScopes: knownScopes(config.apis), createdAt: terminal.host.clock.now() },
+    )
+    const [first] = problems
+    if (first !== undefined) throw new CommandError(`${first.member}: ${first.problem}`, EXIT.usage)
+    const record = { ...client, ...(secret === undefined ? {} : { secretDigest: digestOf(secret) }) }
+    if (!(await store.clients.insert(record))) throw new CommandError(`${clientId} exists already`)
     terminal.say(`Added client ${clientId}`)
     printSecret(terminal, secret)
   })
@@ -123,7 +131,25 @@ function printSecret(terminal: Terminal, secret: string | undefined): void {
   terminal.print(secret)
 }
 
-function authMethodFrom(name: string): TokenEndpointAuthMethod {
+function readKeys(path: string): { readonly keys: readonly PublicJwk[] } {
+  try {
+    const document: unknown = JSON.parse(readFileSync(path, 'utf8'))
+    const keys = isJsonObject(document) ? (document['keys'] ?? [document]) : undefined
+    if (Array.isArray(keys) && keys.every(isJsonObject)) return { keys }
+  } catch (error) {
+    throw new CommandError(`${path}: ${error instanceof Error ? error.message : String(error)}`, EXIT.usage)
+  }
+  throw new CommandError(`${path}: neither a JWK nor a set of them`, EXIT.usage)
+}
+
+function authMethodFrom(name: string | undefined): TokenEndpointAuthMethod {
+  if (name === undefined) {
+    // Nobody should get a client that anybody can claim to be without having said so.
+    throw new CommandError(
+      'say how it proves who it is: --auth none for a public client, else client_secret_basic',
+      EXIT.usage,
+    )
+  }
   const method = TOKEN_ENDPOINT_AUTH_METHODS.find((known) => known === name)
   if (method === undefined)
     throw new CommandError(`--auth takes one of ${TOKEN_ENDPOINT_AUTH_METHODS.join(', ')}`, EXIT.usage)
@@ -132,15 +158,6 @@ function authMethodFrom(name: string): TokenEndpointAuthMethod {
 
 function grantFrom(name: string): GrantType {
   const grant = Object.hasOwn(GRANT_NAMES, name) ? GRANT_NAMES[name] : undefined
-  if (grant === undefined)
-    throw new CommandError('--grant takes device_code, refresh_token or client_credentials', EXIT.usage)
+  if (grant === undefined) throw new CommandError(`--grant takes ${Object.keys(GRANT_NAMES).join(', ')}`, EXIT.usage)
   return grant
-}
-
-function scopesFrom(text: string | undefined, config: Config): readonly string[] {
-  const names = (text ?? '').split(' ').filter((name) => name !== '')
-  const identity: readonly string[] = IDENTITY_SCOPES
-  const unknown = names.find((name) => !identity.includes(name) && resourceOf(config.apis, name) === undefined)
-  if (unknown !== undefined) throw new CommandError(`scope "${unknown}" is of no API in the configuration`, EXIT.usage)
-  return [...new Set(names)]
 }

@@ -126,6 +126,8 @@ function demoConfig(issuer: string, port: number, resource: string, secret: stri
         {
           client_id: TV,
           client_name: 'Northwind TV app',
+          token_endpoint_auth_method: 'none',
+          dpop_bound_access_tokens: false,
           grant_types: [DEVICE_CODE_GRANT, 'refresh_token'],
           scope: 'openid profile email offline_access library:read',
         },

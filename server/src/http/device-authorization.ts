@@ -2,15 +2,11 @@
 import type { FastifyInstance } from 'fastify'
 import { authorizeDevice } from '../oauth/device-authorization.ts'
 import type { Provider } from '../oauth/provider.ts'
-import { formOf, refuseOtherMethods } from './oauth-scope.ts'
+import { callerOf, formOf, refuseOtherMethods } from './oauth-scope.ts'
 
 export function deviceAuthorizationRoute(app: FastifyInstance, provider: Provider): void {
   app.post('/device_authorization', (request) =>
-    authorizeDevice(provider, {
-      form: formOf(request),
-      authorization: request.headers.authorization,
-      address: request.ip,
-    }),
+    authorizeDevice(provider, { form: formOf(request), ...callerOf(request) }),
   )
   refuseOtherMethods(app, '/device_authorization', ['POST'])
 }

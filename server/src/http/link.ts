@@ -4,11 +4,11 @@ import { displayUserCode, normaliseUserCode } from '@latchkey/shared'
 import { devicePage, linkPage, outcomePage } from '@latchkey/verifier-web'
 import type { FastifyInstance, FastifyReply, FastifyRequest } from 'fastify'
 import { rememberOpened, type SignedIn } from '../accounts/sessions.ts'
-import { createThrottle, networkOf } from '../accounts/throttle.ts'
 import { answerable, decide } from '../oauth/device-request.ts'
 import type { Provider } from '../oauth/provider.ts'
 import type { DeviceRequest } from '../oauth/records.ts'
 import { update } from '../oauth/store.ts'
+import { createThrottle, networkOf } from '../oauth/throttle.ts'
 import { ownForm, PageProblem, type Pages } from './page-scope.ts'
 
 /** Wrong codes before somebody must wait; docs/security.md has the arithmetic (RFC 8628 §5.1). */
@@ -129,11 +129,17 @@ export function linkRoutes(app: FastifyInstance, provider: Provider, pages: Page
       expiresInSeconds: Math.max(0, Math.floor((device.deadlineAt - now) / 1000)),
       address: device.address,
       network: networkOf(device.address) === networkOf(request.ip) ? 'same' : 'other',
+      identity: identityIn(device.scope),
       permissions: sentences,
       staysSignedIn: client?.grantTypes.includes('refresh_token') ?? false,
     })
     return pages.show(reply, html)
   }
+}
+
+/** What of a person a scope tells, for the page to say in its own words. */
+export function identityIn(scope: readonly string[]): readonly ('profile' | 'email')[] {
+  return (['profile', 'email'] as const).filter((name) => scope.includes(name))
 }
 
 interface GuessKeys {

@@ -42,6 +42,12 @@ export function formOf(request: FastifyRequest): Form {
   throw new OAuthError('invalid_request', `the body must be ${FORM_TYPE}`)
 }
 
+/** What a request tells of who sends it. */
+export function callerOf(request: FastifyRequest) {
+  const { authorization, dpop } = request.headers
+  return { authorization, dpop: typeof dpop === 'string' ? dpop : undefined, address: request.ip }
+}
+
 /** Answers every method but `allowed` with 405, having processed nothing. */
 export function refuseOtherMethods(app: FastifyInstance, url: string, allowed: readonly ('GET' | 'POST')[]): void {
   const others = (['GET', 'POST', 'PUT', 'PATCH', 'DELETE', 'HEAD', 'OPTIONS'] as const).filter(

@@ -2,9 +2,9 @@
 import { displayUserCode } from '@latchkey/shared'
 import { signInPage } from '@latchkey/verifier-web'
 import type { FastifyInstance, FastifyReply, FastifyRequest } from 'fastify'
-import { createThrottle, networkOf } from '../accounts/throttle.ts'
 import { normaliseEmail, signIn } from '../accounts/users.ts'
 import type { Provider } from '../oauth/provider.ts'
+import { createThrottle, networkOf } from '../oauth/throttle.ts'
 import { ownForm, type Pages } from './page-scope.ts'
 
 // Counted for account and network together: a stranger elsewhere cannot lock anybody out.

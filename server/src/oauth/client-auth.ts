@@ -1,7 +1,9 @@
-// Who is calling (RFC 6749 §2.3): none, client_secret_basic, client_secret_post; each client by its registered way only.
-import type { ClientDirectory } from './client-directory.ts'
+// Who is calling (RFC 6749 §2.3, RFC 7523 §2.2): each client by its registered way only.
+import { JWT_BEARER_ASSERTION } from '@latchkey/shared'
+import { assertedClientId, verifyClientAssertion } from './client-assertion.ts'
 import { OAuthError } from './errors.ts'
 import type { Parameters } from './parameters.ts'
+import type { Provider } from './provider.ts'
 import type { Client } from './records.ts'
 import { digestOf, sameDigest } from './vault.ts'
 
@@ -9,11 +11,22 @@ import { digestOf, sameDigest } from './vault.ts'
 const LONGEST_SECRET = 1024
 const NO_SECRET = digestOf('')
 
-interface Presented {
-  readonly method: 'none' | 'client_secret_basic' | 'client_secret_post'
-  readonly clientId: string
-  readonly secret: string
+export interface CallerCredentials {
+  /** The Authorization header. */
+  readonly authorization: string | undefined
+  readonly parameters: Parameters
+  /** The network address, for the brake on guessing. */
+  readonly address: string
 }
+
+type Presented =
+  | { readonly method: 'none'; readonly clientId: string }
+  | {
+      readonly method: 'client_secret_basic' | 'client_secret_post'
+      readonly clientId: string
+      readonly secret: string
+    }
+  | { readonly method: 'private_key_jwt'; readonly clientId: string; readonly assertion: string }
 
 // Unknown, disabled, wrong method, wrong secret: one and the same answer. A 401 needs a challenge (RFC 9110 §15.5.2).
 const refused = () =>
@@ -22,33 +35,59 @@ const refused = () =>
   })
 
 /** Throws `invalid_client` or, when two ways are tried at once, `invalid_request`. */
-export async function authenticateClient(
-  directory: ClientDirectory,
-  authorization: string | undefined,
-  parameters: Parameters,
-): Promise<Client> {
-  const presented = readCredentials(authorization, parameters)
-  const client = await directory.find(presented.clientId)
-  // The comparison is made in any case, so that an unknown client takes as long as a wrong secret.
-  const secretFits = sameDigest(digestOf(presented.secret), client?.secretDigest ?? NO_SECRET)
-  if (client === undefined || client.disabledAt !== undefined || client.authMethod !== presented.method) throw refused()
-  if (presented.method !== 'none' && (client.secretDigest === undefined || !secretFits)) throw refused()
-  return client
+export async function authenticateClient(provider: Provider, credentials: CallerCredentials): Promise<Client> {
+  const presented = readCredentials(credentials)
+  const brake = `${presented.clientId} ${credentials.address}`
+  const wait = presented.method === 'none' ? 0 : provider.failedClients.secondsToWait(brake)
+  if (wait > 0) {
+    const headers = { 'Retry-After': String(wait) }
+    throw new OAuthError('invalid_client', 'too many failures; wait', { status: 429, headers })
+  }
+  const client = await provider.clients.find(presented.clientId)
+  if (await fits(provider, client, presented)) return client as Client
+  if (presented.method !== 'none') provider.failedClients.count(brake)
+  throw refused()
 }
 
-function readCredentials(authorization: string | undefined, parameters: Parameters): Presented {
+async function fits(provider: Provider, client: Client | undefined, presented: Presented): Promise<boolean> {
+  const admitted = client !== undefined && client.disabledAt === undefined && client.authMethod === presented.method
+  switch (presented.method) {
+    case 'none':
+      return admitted
+    case 'private_key_jwt':
+      return admitted && (await verifyClientAssertion(provider, client, presented.assertion))
+    default: {
+      // Compared in any case, so that an unknown client takes as long as a wrong secret.
+      const secretFits = sameDigest(digestOf(presented.secret), client?.secretDigest ?? NO_SECRET)
+      return admitted && client.secretDigest !== undefined && secretFits
+    }
+  }
+}
+
+function readCredentials({ authorization, parameters }: CallerCredentials): Presented {
   const bodyId = parameters.get('client_id')
   const bodySecret = parameters.get('client_secret')
+  const assertion = parameters.get('client_assertion')
+  const assertionType = parameters.get('client_assertion_type')
+  const asserted = assertion !== undefined || assertionType !== undefined
+  if (Number(authorization !== undefined) + Number(bodySecret !== undefined) + Number(asserted) > 1) {
+    throw new OAuthError('invalid_request', 'two ways of client authentication at once')
+  }
   if (authorization !== undefined) {
-    if (bodySecret !== undefined) throw new OAuthError('invalid_request', 'two ways of client authentication at once')
     const basic = readBasic(authorization)
     if (bodyId !== undefined && bodyId !== basic.clientId) {
       throw new OAuthError('invalid_request', 'client_id differs from the Authorization header')
     }
     return { method: 'client_secret_basic', ...basic }
   }
+  if (asserted) {
+    const clientId = assertion === undefined ? undefined : assertedClientId(assertion)
+    if (assertion === undefined || assertionType !== JWT_BEARER_ASSERTION || clientId === undefined) throw refused()
+    if (bodyId !== undefined && bodyId !== clientId) throw refused()
+    return { method: 'private_key_jwt', clientId, assertion }
+  }
   if (bodyId === undefined) throw refused()
-  if (bodySecret === undefined) return { method: 'none', clientId: bodyId, secret: '' }
+  if (bodySecret === undefined) return { method: 'none', clientId: bodyId }
   if (bodySecret.length > LONGEST_SECRET) throw refused()
   return { method: 'client_secret_post', clientId: bodyId, secret: bodySecret }
 }

@@ -3,8 +3,8 @@ import { DEVICE_CODE_GRANT, type DeviceAuthorizationResponse, displayUserCode, m
 import { authenticateClient } from './client-auth.ts'
 import { KEPT_AFTER_DEADLINE_MS } from './device-request.ts'
 import { OAuthError } from './errors.ts'
-import { type Form, type Parameters, readParameters } from './parameters.ts'
-import type { Provider } from './provider.ts'
+import { type Form, type Parameters, readCodeChallenge, readMaxAge, readParameters } from './parameters.ts'
+import type { Api, Provider } from './provider.ts'
 import type { DeviceClaims, DeviceRequest } from './records.ts'
 import { newPermission } from './scopes.ts'
 import { digestOf, randomToken } from './vault.ts'
@@ -12,6 +12,7 @@ import { digestOf, randomToken } from './vault.ts'
 export interface DeviceAuthorizationRequest {
   readonly form: Form
   readonly authorization: string | undefined
+  readonly dpop: string | undefined
   /** The network address that asks. */
   readonly address: string
 }
@@ -28,11 +29,20 @@ export async function authorizeDevice(
   request: DeviceAuthorizationRequest,
 ): Promise<DeviceAuthorizationResponse> {
   const parameters = readParameters(request.form)
-  const client = await authenticateClient(provider.clients, request.authorization, parameters)
+  const client = await authenticateClient(provider, { ...request, parameters })
   if (!client.grantTypes.includes(DEVICE_CODE_GRANT)) {
     throw new OAuthError('unauthorized_client', 'this client may not use the device flow')
   }
-  const permission = newPermission(provider, client.scope, {
+  const jkt = await provider.dpop.verify({
+    proof: request.dpop,
+    htm: 'POST',
+    htu: `${provider.issuer}/device_authorization`,
+  })
+  if (client.dpopBound && jkt === undefined)
+    throw new OAuthError('invalid_dpop_proof', 'this client needs a DPoP proof')
+  const codeChallenge = readCodeChallenge(parameters)
+  const maxAgeSeconds = readMaxAge(parameters)
+  const permission = newPermission(provider, forDevices(provider.apis, client.scope), {
     scope: parameters.get('scope'),
     resources: parameters.resources,
   })
@@ -49,6 +59,9 @@ export async function authorizeDevice(
     clientId: client.id,
     device: readClaims(parameters),
     address: request.address,
+    ...(jkt === undefined ? {} : { jkt }),
+    ...(codeChallenge === undefined ? {} : { codeChallenge }),
+    ...(maxAgeSeconds === undefined ? {} : { maxAgeSeconds }),
     createdAt: now,
     deadlineAt,
     state: 'pending',
@@ -63,6 +76,13 @@ export async function authorizeDevice(
     expires_in: deviceCodeSeconds,
     interval: pollIntervalSeconds,
   }
+}
+
+/** What of a client's scopes a device may be given (RFC 10027 §6.1.9). */
+function forDevices(apis: readonly Api[], scope: readonly string[]): readonly string[] {
+  const kept = new Set(apis.flatMap((api) => (api.device_scopes === undefined ? [] : Object.keys(api.scopes))))
+  const allowed = new Set(apis.flatMap((api) => api.device_scopes ?? []))
+  return scope.filter((name) => !kept.has(name) || allowed.has(name))
 }
 
 export function verificationUriOf(issuer: string): string {

@@ -3,17 +3,23 @@ import { createHash } from 'node:crypto'
 import type { TokenResponse } from '@latchkey/shared'
 import { SignJWT } from 'jose'
 import type { Provider } from './provider.ts'
-import type { Authentication } from './records.ts'
+import type { Authentication, Client, SigningAlgorithm } from './records.ts'
 import type { Reach } from './scopes.ts'
 import { randomToken } from './vault.ts'
 
 /** A redeemed grant: whom the tokens speak for and how far they reach. */
 export interface Entitlement {
-  readonly clientId: string
+  readonly client: Client
   readonly reach: Reach
   /** Absent when the client acts as itself. */
   readonly user?: EntitledUser
   readonly refreshToken?: string
+  /** The key that the access token is bound to (RFC 9449 §6). */
+  readonly jkt?: string | undefined
+  /** The link that the token comes from: when that ends, introspection says so. */
+  readonly familyId?: string
+  /** Echoed in the id_token of the code flow (OpenID Connect Core §2). */
+  readonly nonce?: string | undefined
 }
 
 export interface EntitledUser {
@@ -34,7 +40,7 @@ export async function issueTokens(provider: Provider, entitlement: Entitlement):
       : undefined
   return {
     access_token: accessToken,
-    token_type: 'Bearer',
+    token_type: entitlement.jkt === undefined ? 'Bearer' : 'DPoP',
     expires_in: expiresInSeconds,
     scope: reach.scope.join(' '),
     ...(refreshToken === undefined ? {} : { refresh_token: refreshToken }),
@@ -43,18 +49,20 @@ export async function issueTokens(provider: Provider, entitlement: Entitlement):
 }
 
 function signAccessToken(provider: Provider, entitlement: Entitlement, expiresInSeconds: number): Promise<string> {
-  const { clientId, reach, user } = entitlement
+  const { client, reach, user, jkt, familyId } = entitlement
   const { kid, alg, privateKey } = provider.signingKeys.active('ES256')
   const issuedAt = Math.floor(provider.host.clock.now() / 1000)
   return new SignJWT({
     iss: provider.issuer,
-    sub: user?.id ?? clientId,
+    sub: user?.id ?? client.id,
     aud: reach.resource,
-    client_id: clientId,
+    client_id: client.id,
     iat: issuedAt,
     exp: issuedAt + expiresInSeconds,
     jti: randomToken(provider.host.entropy, JTI_BYTES),
     ...(reach.scope.length === 0 ? {} : { scope: reach.scope.join(' ') }),
+    ...(jkt === undefined ? {} : { cnf: { jkt } }),
+    ...(familyId === undefined ? {} : { link: familyId }),
     ...(user === undefined ? {} : authenticationClaims(user.authentication)),
   })
     .setProtectedHeader({ typ: 'at+jwt', alg, kid })
@@ -63,20 +71,21 @@ function signAccessToken(provider: Provider, entitlement: Entitlement, expiresIn
 
 async function signIdToken(
   provider: Provider,
-  { clientId, reach }: Entitlement,
+  { client, reach, nonce }: Entitlement,
   user: EntitledUser,
   accessToken: string,
 ): Promise<string> {
-  const { kid, alg, privateKey } = provider.signingKeys.active('RS256')
+  const { kid, alg, privateKey } = provider.signingKeys.active(client.idTokenAlg)
   const issuedAt = Math.floor(provider.host.clock.now() / 1000)
   const person = await provider.store.users.get(user.id)
   return new SignJWT({
     iss: provider.issuer,
     sub: user.id,
-    aud: clientId,
+    aud: client.id,
+    ...(nonce === undefined ? {} : { nonce }),
     iat: issuedAt,
     exp: issuedAt + ID_TOKEN_SECONDS,
-    at_hash: leftHalfHash(accessToken),
+    at_hash: leftHalfHash(accessToken, alg),
     ...authenticationClaims(user.authentication),
     // A device greets its person by name at once; it need not ask again for what was granted already.
     ...(person !== undefined && reach.scope.includes('profile') ? { name: person.name } : {}),
@@ -90,7 +99,10 @@ function authenticationClaims({ authenticatedAt, amr }: Authentication): { auth_
   return { auth_time: Math.floor(authenticatedAt / 1000), amr: [...amr] }
 }
 
-/** OpenID Connect Core §3.1.3.6, for algorithms with SHA-256. */
-function leftHalfHash(accessToken: string): string {
-  return createHash('sha256').update(accessToken).digest().subarray(0, 16).toString('base64url')
+/** OpenID Connect Core §3.1.3.6: by the hash of the signature's algorithm, which for Ed25519 is SHA-512. */
+function leftHalfHash(accessToken: string, alg: SigningAlgorithm): string {
+  const digest = createHash(alg === 'EdDSA' ? 'sha512' : 'sha256')
+    .update(accessToken)
+    .digest()
+  return digest.subarray(0, digest.length / 2).toString('base64url')
 }

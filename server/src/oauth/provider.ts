@@ -1,16 +1,26 @@
 // What the protocol works with, put together once at start and only read afterwards.
 import type { Host } from '@latchkey/shared'
 import type { ClientDirectory } from './client-directory.ts'
+import type { DpopProofs } from './dpop-proof.ts'
 import type { Pacing } from './pacing.ts'
 import type { SigningKeys } from './signing-keys.ts'
 import type { Store } from './store.ts'
+import type { Throttle } from './throttle.ts'
 import type { RefreshLimits } from './token-family.ts'
 import type { Vault } from './vault.ts'
 
-/** An API that tokens are good for: its resource URI (RFC 8707), and its scopes with what they mean to a person. */
+/** An API that tokens are good for. */
 export interface Api {
+  /** Its resource URI (RFC 8707): the audience of its tokens. */
   readonly resource: string
+  /** Its scopes, with what they mean to a person. */
   readonly scopes: Readonly<Record<string, string>>
+  /** The scopes that the device flow may give; all of them when absent. */
+  readonly device_scopes?: readonly string[]
+  /** RFC 9068 JWTs, or opaque tokens that only introspection reads. JWTs when absent. */
+  readonly access_token_format?: 'jwt' | 'opaque'
+  /** Clients that may introspect its tokens. */
+  readonly introspection_clients?: readonly string[]
 }
 
 export interface Limits {
@@ -32,6 +42,9 @@ export interface Provider {
   readonly clients: ClientDirectory
   readonly signingKeys: SigningKeys
   readonly pacing: Pacing
+  readonly dpop: DpopProofs
+  /** Failed client authentications, by client and address. */
+  readonly failedClients: Throttle
   /** Tells operators what happened: ids only, never a secret. */
   readonly note: (event: ProtocolEvent) => void
 }
@@ -39,4 +52,6 @@ export interface Provider {
 export type ProtocolEvent =
   | { readonly event: 'refresh_reuse'; readonly familyId: string; readonly clientId: string }
   | { readonly event: 'foreign_refresh_token'; readonly familyId: string; readonly clientId: string }
+  | { readonly event: 'code_reuse'; readonly familyId: string; readonly clientId: string }
+  | { readonly event: 'rescued'; readonly familyId: string; readonly clientId: string }
   | { readonly event: 'linked'; readonly familyId: string; readonly clientId: string; readonly userId: string }

@@ -45,6 +45,14 @@ export interface DeviceRequest extends StoredRecord, Permission {
   /** The network address that asked. */
   readonly address: string
   readonly createdAt: number
+  /** Thumbprint of the key that must redeem it (RFC 9449 §10.1, by analogy). */
+  readonly jkt?: string
+  /** PKCE on the device grant: S256. */
+  readonly codeChallenge?: string
+  /** The device asks for a sign-in no older than this, in seconds (OpenID Connect Core §3.1.2.1). */
+  readonly maxAgeSeconds?: number
+  /** The account that opened the code first; a second one is refused (RFC 10027 §6.1.4). */
+  readonly openedBy?: string
   /** One deadline for both codes; the record itself stays a day longer, so that a late device hears `expired_token`. */
   readonly deadlineAt: number
   readonly state: 'pending' | 'approved' | 'denied' | 'redeemed'
@@ -63,6 +71,12 @@ export interface TokenFamily extends StoredRecord, Permission, Authentication {
   readonly device: DeviceClaims
   readonly createdAt: number
   readonly usedAt: number
+  /** The flow that it came from: signing out ends what a browser began, not what a person gave a device. */
+  readonly origin: 'device' | 'code'
+  /** Thumbprint of the key that all its tokens are bound to (RFC 9449). */
+  readonly jkt?: string
+  /** For a key-bound family: what its tokens begin with, sealed by the vault; a lost token can be made anew. */
+  readonly sealedHandle?: string
   /** Digest of the live refresh token; absent when the client is not given any. */
   readonly current?: string
   /** Digest of its parent, and the live token sealed under a key that only the parent yields (a dump yields nothing). */
@@ -72,17 +86,84 @@ export interface TokenFamily extends StoredRecord, Permission, Authentication {
   readonly revokedAt?: number
 }
 
+export type PublicJwk = Readonly<Record<string, unknown>>
+
+export const SIGNING_ALGORITHMS = ['ES256', 'RS256', 'EdDSA'] as const
+export type SigningAlgorithm = (typeof SIGNING_ALGORITHMS)[number]
+
 /** A registered client, in RFC 7591's terms. */
 export interface Client extends StoredRecord {
   readonly name: string
   readonly authMethod: TokenEndpointAuthMethod
   /** SHA-256 of a generated secret of 256 bits. */
   readonly secretDigest?: string
+  /** Public keys that it signs its assertions with; two while it changes them. */
+  readonly jwks: readonly PublicJwk[]
   readonly grantTypes: readonly GrantType[]
   readonly scope: readonly string[]
+  readonly redirectUris: readonly string[]
+  readonly postLogoutRedirectUris: readonly string[]
+  /** Its access and refresh tokens are bound to a key by DPoP, always. */
+  readonly dpopBound: boolean
+  readonly idTokenAlg: SigningAlgorithm
+  readonly subjectType: 'public' | 'pairwise'
+  /** Clients of one sector see one pairwise subject (OpenID Connect Core §8.1): a host name. */
+  readonly sector: string
+  /** Present when it registered itself (RFC 7591). */
+  readonly registration?: ClientRegistration
   readonly createdAt: number
   readonly disabledAt?: number
 }
+
+export interface ClientRegistration {
+  readonly ownerId: string
+  /** Digest of the registration access token (RFC 7592 §3). */
+  readonly tokenDigest: string
+  /** Thumbprint of the key that it registered with: the same key again is the same client. */
+  readonly jkt: string
+}
+
+/** What a client asked for at the authorization endpoint, or pushed there before (RFC 9126): checked, not yet decided. */
+export interface AuthorizationRequest extends StoredRecord, Permission {
+  readonly clientId: string
+  readonly redirectUri: string
+  readonly state?: string
+  readonly nonce?: string
+  readonly codeChallenge: string
+  readonly jkt?: string
+  readonly prompt: readonly string[]
+  readonly maxAgeSeconds?: number
+  readonly createdAt: number
+  /** Pushed and not yet used: its request_uri is good once. */
+  readonly pushed: boolean
+}
+
+/** A code on its way through the browser (RFC 6749 §4.1.2). The id is the digest of the code. */
+export interface AuthorizationCode extends StoredRecord, Permission, Authentication {
+  readonly clientId: string
+  readonly redirectUri: string
+  readonly userId: string
+  readonly nonce?: string
+  readonly codeChallenge: string
+  readonly jkt?: string
+  readonly deadlineAt: number
+  readonly state: 'issued' | 'redeemed'
+}
+
+/** What a person allowed a client once, so that it need not ask again. The id follows from both. */
+export interface Consent extends StoredRecord {
+  readonly userId: string
+  readonly clientId: string
+  readonly scope: readonly string[]
+}
+
+/** An access token that is not a JWT: what it means is kept here. The id is the digest of the token. */
+export interface OpaqueToken extends StoredRecord {
+  readonly claims: Readonly<Record<string, unknown>>
+}
+
+/** Something good once that was used, or a token that was revoked before its time. The id says what, by digest. */
+export type SpentMark = StoredRecord
 
 /** A local account. Ids begin with `usr_`, which no client id may, so that a subject tells which of both it is. */
 export interface User extends StoredRecord {
@@ -104,7 +185,7 @@ export interface BrowserSession extends StoredRecord, Authentication {
 }
 
 export interface SigningKey extends StoredRecord {
-  readonly alg: 'ES256' | 'RS256'
+  readonly alg: SigningAlgorithm
   /** Public members only. */
   readonly publicJwk: Readonly<Record<string, string>>
   readonly sealedPrivateKey: string

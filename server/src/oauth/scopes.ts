@@ -18,6 +18,11 @@ export interface Catalogue {
 
 const isIdentity = (scope: string): boolean => (IDENTITY_SCOPES as readonly string[]).includes(scope)
 
+/** Every scope that this server knows. */
+export function knownScopes(apis: readonly Pick<Api, 'scopes'>[]): ReadonlySet<string> {
+  return new Set([...IDENTITY_SCOPES, ...apis.flatMap((api) => Object.keys(api.scopes))])
+}
+
 export function resourceOf(apis: readonly Api[], scope: string): string | undefined {
   return apis.find((api) => Object.hasOwn(api.scopes, scope))?.resource
 }

@@ -1,12 +1,9 @@
 // The server's signing keys: made on first start, sealed at rest, published as a JWKS (RFC 7517).
 // ES256 signs access tokens; RS256 signs id_tokens, because that is what client libraries assume unless told otherwise.
 import { calculateJwkThumbprint, exportJWK, generateKeyPair, importJWK, type JWK } from 'jose'
-import { NEVER, type SigningKey } from './records.ts'
+import { NEVER, SIGNING_ALGORITHMS, type SigningAlgorithm, type SigningKey } from './records.ts'
 import type { Store } from './store.ts'
 import type { Vault } from './vault.ts'
-
-export const SIGNING_ALGORITHMS = ['ES256', 'RS256'] as const
-export type SigningAlgorithm = (typeof SIGNING_ALGORITHMS)[number]
 
 export interface ActiveKey {
   readonly kid: string

@@ -1,6 +1,19 @@
 // The door to storage: what the protocol asks of it. The engines live in ../storage.
 import { OAuthError } from './errors.ts'
-import type { BrowserSession, Client, DeviceRequest, SigningKey, StoredRecord, TokenFamily, User } from './records.ts'
+import type {
+  AuthorizationCode,
+  AuthorizationRequest,
+  BrowserSession,
+  Client,
+  Consent,
+  DeviceRequest,
+  OpaqueToken,
+  SigningKey,
+  SpentMark,
+  StoredRecord,
+  TokenFamily,
+  User,
+} from './records.ts'
 
 export interface Table<R extends StoredRecord> {
   /** False when the id, or another unique key of the record, is taken; then nothing was written. */
@@ -8,19 +21,34 @@ export interface Table<R extends StoredRecord> {
   get(id: string): Promise<R | undefined>
   /** Writes `next` only if the stored version is still `next.version`, and raises it; false when somebody was faster. */
   swap(next: R): Promise<boolean>
+  /** False when there was none: of several who delete, one wins. */
+  delete(id: string): Promise<boolean>
 }
 
 export interface Store {
   readonly deviceRequests: Table<DeviceRequest> & {
     byUserCode(digest: string): Promise<DeviceRequest | undefined>
   }
-  readonly families: Table<TokenFamily>
-  readonly clients: Table<Client> & { all(): Promise<readonly Client[]> }
+  readonly families: Table<TokenFamily> & {
+    byKey(jkt: string): Promise<readonly TokenFamily[]>
+    byUser(userId: string): Promise<readonly TokenFamily[]>
+    byClient(clientId: string): Promise<readonly TokenFamily[]>
+  }
+  readonly clients: Table<Client> & {
+    byRegisteredKey(jkt: string): Promise<Client | undefined>
+    byOwner(userId: string): Promise<readonly Client[]>
+    all(): Promise<readonly Client[]>
+  }
   readonly users: Table<User> & {
     byEmail(email: string): Promise<User | undefined>
     all(): Promise<readonly User[]>
   }
-  readonly sessions: Table<BrowserSession> & { delete(id: string): Promise<void> }
+  readonly sessions: Table<BrowserSession>
+  readonly authorizationRequests: Table<AuthorizationRequest>
+  readonly authorizationCodes: Table<AuthorizationCode>
+  readonly consents: Table<Consent>
+  readonly opaqueTokens: Table<OpaqueToken>
+  readonly spent: Table<SpentMark>
   readonly signingKeys: Table<SigningKey> & { all(): Promise<readonly SigningKey[]> }
   /** Deletes what ended before `now` (epoch milliseconds), a bounded number of rows at a time; returns how many. */
   purge(now: number): Promise<number>

@@ -1,5 +1,5 @@
 // The pipeline that no grant can skip (RFC 6749 §3.2). The order is fixed, so that an unauthenticated caller learns
-// nothing about grants: parameters, client, grant allowed, what was granted, the gate, redemption, tokens.
+// nothing about grants: parameters, client, grant allowed, DPoP, what was granted, the gate, redemption, tokens.
 import { DEVICE_CODE_GRANT, type TokenResponse } from '@latchkey/shared'
 import { authenticateClient } from './client-auth.ts'
 import { OAuthError } from './errors.ts'
@@ -12,6 +12,9 @@ export interface TokenRequest {
   readonly form: Form
   /** The Authorization header. */
   readonly authorization: string | undefined
+  /** The DPoP header. */
+  readonly dpop: string | undefined
+  readonly address: string
 }
 
 /** Throws OAuthError. */
@@ -22,12 +25,16 @@ export async function exchange(provider: Provider, request: TokenRequest): Promi
   if (grant === undefined) throw new OAuthError('unsupported_grant_type', 'grant_type is not supported')
   for (const name of grant.requiredParameters) parameters.required(name)
 
-  const client = await authenticateClient(provider.clients, request.authorization, parameters)
+  const client = await authenticateClient(provider, { ...request, parameters })
   if (!client.grantTypes.includes(grant.type) || (grant.confidentialOnly && client.authMethod === 'none')) {
     throw new OAuthError('unauthorized_client', 'this client may not use this grant_type')
   }
 
-  const found = await grant.find(provider, { client, parameters })
+  const jkt = await provider.dpop.verify({ proof: request.dpop, htm: 'POST', htu: `${provider.issuer}/token` })
+  if (client.dpopBound && jkt === undefined)
+    throw new OAuthError('invalid_dpop_proof', 'this client needs a DPoP proof')
+
+  const found = await grant.find(provider, { client, parameters, jkt })
   if (found.userId !== undefined && !(await mayBeSpokenFor(provider, found.userId))) {
     // A waiting device hears that it was refused; a token that was good once is good no more.
     const code = grant.type === DEVICE_CODE_GRANT ? 'access_denied' : 'invalid_grant'

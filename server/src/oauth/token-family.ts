@@ -16,6 +16,8 @@ export interface RefreshLimits {
   readonly absoluteDays: number
   /** How long a client whose answer was lost may come back with the parent token. */
   readonly graceSeconds: number
+  /** The same for one whose key comes with every token: covers a device that lost power before it saved. */
+  readonly boundGraceDays: number
 }
 
 const DAY_MS = 24 * 60 * 60 * 1000
@@ -43,6 +45,16 @@ export function familyEnd(createdAt: number, usedAt: number, limits: RefreshLimi
   return Math.min(usedAt + limits.idleDays * DAY_MS, createdAt + limits.absoluteDays * DAY_MS)
 }
 
+/** The grace of a family, in milliseconds; longer for one that a thief could not use without the key. */
+export function graceMs(senderConstrained: boolean, limits: RefreshLimits): number {
+  return senderConstrained ? limits.boundGraceDays * DAY_MS : limits.graceSeconds * 1000
+}
+
+/** Neither revoked nor at its end. */
+export function isLive(family: TokenFamily, now: number, limits: RefreshLimits): boolean {
+  return family.revokedAt === undefined && now < familyEnd(family.createdAt, family.usedAt, limits)
+}
+
 export type RotateOutcome =
   /** Take this token from now on: new, or the same successor again when the answer had been lost. */
   | { readonly kind: 'rotated' | 'repeated'; readonly refreshToken: string; readonly family: TokenFamily }
@@ -53,6 +65,8 @@ export interface RotateInput {
   readonly presented: string
   readonly now: number
   readonly limits: RefreshLimits
+  /** How long the parent of an unused successor is answered. */
+  readonly graceMs: number
   readonly entropy: Entropy
 }
 
@@ -65,10 +79,7 @@ export interface RotateInput {
  */
 export function rotate(family: TokenFamily | undefined, input: RotateInput): Step<TokenFamily, RotateOutcome> {
   const { presented, now, limits, entropy } = input
-  if (family === undefined || family.revokedAt !== undefined || family.current === undefined) {
-    return { outcome: { kind: 'gone' } }
-  }
-  if (now >= familyEnd(family.createdAt, family.usedAt, limits)) return { outcome: { kind: 'gone' } }
+  if (family?.current === undefined || !isLive(family, now, limits)) return { outcome: { kind: 'gone' } }
   const digest = digestOf(presented)
   if (sameDigest(digest, family.current)) {
     const refreshToken = newRefreshToken(presented.slice(0, HANDLE_LENGTH), entropy)
@@ -83,7 +94,8 @@ export function rotate(family: TokenFamily | undefined, input: RotateInput): Ste
     }
     return { next, outcome: { kind: 'rotated', refreshToken, family: next } }
   }
-  const successor = repeatable(family, digest, now, limits) && unsealUnder(presented, family.sealedSuccessor ?? '')
+  const successor =
+    repeatable(family, digest, now, input.graceMs) && unsealUnder(presented, family.sealedSuccessor ?? '')
   if (successor) {
     // `rotatedAt` stays: a replay never extends the window.
     const next: TokenFamily = { ...family, usedAt: Math.max(family.usedAt, now) }
@@ -93,9 +105,22 @@ export function rotate(family: TokenFamily | undefined, input: RotateInput): Ste
   return { next, outcome: { kind: 'reuse', family: next } }
 }
 
-function repeatable(family: TokenFamily, digest: string, now: number, limits: RefreshLimits): boolean {
+function repeatable(family: TokenFamily, digest: string, now: number, graceMs: number): boolean {
   if (family.previous === undefined || family.rotatedAt === undefined) return false
-  return sameDigest(digest, family.previous) && now < family.rotatedAt + limits.graceSeconds * 1000
+  return sameDigest(digest, family.previous) && now < family.rotatedAt + graceMs
+}
+
+/** A new live token for a device that has proven its key: what was before is spent, with no successor to repeat. */
+export function rescue(
+  family: TokenFamily | undefined,
+  input: Omit<RotateInput, 'presented' | 'graceMs'> & { readonly handle: string },
+): Step<TokenFamily, string | undefined> {
+  const { handle, now, limits, entropy } = input
+  if (family === undefined || !isLive(family, now, limits)) return { outcome: undefined }
+  const { previous: _previous, sealedSuccessor: _sealed, rotatedAt: _rotated, ...rest } = family
+  const refreshToken = newRefreshToken(handle, entropy)
+  const expiresAt = familyEnd(family.createdAt, now, limits)
+  return { next: { ...rest, current: digestOf(refreshToken), usedAt: now, expiresAt }, outcome: refreshToken }
 }
 
 /** Ends the family for good; its record stays until its end, so that every token of it is known as dead. */

@@ -28,15 +28,26 @@ export const RECORD_COLUMNS = ['id', 'version', 'expires_at', 'body'] as const
 interface TableShape<R> {
   readonly name: string
   /** Column → its value. Unique where the migration says so. */
-  readonly keys: { readonly [column: string]: (record: R) => string }
+  readonly keys: { readonly [column: string]: (record: R) => string | undefined }
 }
 
 const TABLES = {
   deviceRequests: { name: 'device_request', keys: { user_code_digest: (r) => r.userCodeDigest } },
-  families: { name: 'token_family', keys: { user_id: (r) => r.userId, client_id: (r) => r.clientId } },
-  clients: { name: 'client', keys: {} },
+  families: {
+    name: 'token_family',
+    keys: { user_id: (r) => r.userId, client_id: (r) => r.clientId, jkt: (r) => r.jkt },
+  },
+  clients: {
+    name: 'client',
+    keys: { registered_jkt: (r) => r.registration?.jkt, owner_id: (r) => r.registration?.ownerId },
+  },
   users: { name: 'user_account', keys: { email: (r) => r.email } },
   sessions: { name: 'browser_session', keys: { user_id: (r) => r.userId } },
+  authorizationRequests: { name: 'authorization_request', keys: {} },
+  authorizationCodes: { name: 'authorization_code', keys: {} },
+  consents: { name: 'consent', keys: { user_id: (r) => r.userId } },
+  opaqueTokens: { name: 'opaque_token', keys: {} },
+  spent: { name: 'spent_mark', keys: {} },
   signingKeys: { name: 'signing_key', keys: {} },
 } satisfies { [K in Exclude<keyof Store, 'purge' | 'close'>]: TableShape<RecordOf<Store[K]>> }
 
@@ -46,22 +57,41 @@ type RecordOf<T> = T extends Table<infer R> ? R : never
 const PURGE_ROWS = 500
 
 export function sqlStore(engine: SqlEngine): Store {
-  const deviceRequests = sqlTable<RecordOf<Store['deviceRequests']>>(engine, TABLES.deviceRequests)
-  const families = sqlTable<RecordOf<Store['families']>>(engine, TABLES.families)
-  const clients = sqlTable<RecordOf<Store['clients']>>(engine, TABLES.clients)
-  const users = sqlTable<RecordOf<Store['users']>>(engine, TABLES.users)
-  const sessions = sqlTable<RecordOf<Store['sessions']>>(engine, TABLES.sessions)
-  const signingKeys = sqlTable<RecordOf<Store['signingKeys']>>(engine, TABLES.signingKeys)
-  const tables = [deviceRequests, families, clients, users, sessions, signingKeys]
+  const tables: SqlTable<never>[] = []
+  const open = <K extends keyof typeof TABLES>(name: K): SqlTable<RecordOf<Store[K]>> => {
+    // The shape of each name is checked above; here only the pairing of the two is lost on the compiler.
+    const table = sqlTable<RecordOf<Store[K]>>(engine, TABLES[name] as TableShape<RecordOf<Store[K]>>)
+    tables.push(table as unknown as SqlTable<never>)
+    return table
+  }
+  const deviceRequests = open('deviceRequests')
   const byUserCode = deviceRequests.finder('user_code_digest')
+  const families = open('families')
+  const clients = open('clients')
+  const byRegisteredKey = clients.finder('registered_jkt')
+  const users = open('users')
   const byEmail = users.finder('email')
   return {
     deviceRequests: { ...deviceRequests, byUserCode: async (digest) => (await byUserCode(digest))[0] },
-    families,
-    clients,
+    families: {
+      ...families,
+      byKey: families.finder('jkt'),
+      byUser: families.finder('user_id'),
+      byClient: families.finder('client_id'),
+    },
+    clients: {
+      ...clients,
+      byRegisteredKey: async (jkt) => (await byRegisteredKey(jkt))[0],
+      byOwner: clients.finder('owner_id'),
+    },
     users: { ...users, byEmail: async (email) => (await byEmail(email))[0] },
-    sessions,
-    signingKeys,
+    sessions: open('sessions'),
+    authorizationRequests: open('authorizationRequests'),
+    authorizationCodes: open('authorizationCodes'),
+    consents: open('consents'),
+    opaqueTokens: open('opaqueTokens'),
+    spent: open('spent'),
+    signingKeys: open('signingKeys'),
     async purge(now) {
       let deleted = 0
       for (const table of tables) deleted += await table.purge(now)
@@ -73,7 +103,6 @@ export function sqlStore(engine: SqlEngine): Store {
 
 interface SqlTable<R extends StoredRecord> extends Table<R> {
   all(): Promise<readonly R[]>
-  delete(id: string): Promise<void>
   purge(now: number): Promise<number>
   finder(column: string): (value: string) => Promise<readonly R[]>
 }
@@ -123,9 +152,7 @@ function sqlTable<R extends StoredRecord>(engine: SqlEngine, { name, keys }: Tab
       return (await swap.run([...values, next.id, next.version])) === 1
     },
     all: async () => (await all.all([])).map((row) => recordOf<R>(row)),
-    async delete(id) {
-      await remove.run([id])
-    },
+    delete: async (id) => (await remove.run([id])) === 1,
     purge: (now) => purge.run([now]),
     finder(column) {
       const find = engine.prepare(select.where(column, '=', '').orderBy('id').compile())

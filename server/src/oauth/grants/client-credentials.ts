@@ -10,7 +10,7 @@ export const clientCredentials: Grant = {
   requiredParameters: [],
   confidentialOnly: true,
 
-  async find(provider, { client, parameters }) {
+  async find(provider, { client, parameters, jkt }) {
     const asked = { scope: parameters.get('scope'), resources: parameters.resources }
     if (parseScope(asked.scope)?.some(isAboutAPerson)) {
       throw new OAuthError('invalid_scope', 'scopes about a person need a person')
@@ -18,6 +18,6 @@ export const clientCredentials: Grant = {
     const allowed = client.scope.filter((scope) => !isAboutAPerson(scope))
     const permission = newPermission(provider, allowed, asked)
     const reach = narrow(provider.apis, permission, { scope: undefined, resources: asked.resources })
-    return { redeem: async () => ({ clientId: client.id, reach }) }
+    return { redeem: async () => ({ client, reach, jkt }) }
   },
 }

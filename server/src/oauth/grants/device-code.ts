@@ -1,15 +1,15 @@
 // A waiting device asks: not yet, too often, refused, run out, or here are your tokens, once (RFC 8628 §3.4, §3.5).
 import { DEVICE_CODE_GRANT } from '@latchkey/shared'
+import { checkCodeVerifier } from '../code-verifier.ts'
 import { poll, redeem } from '../device-request.ts'
 import { OAuthError } from '../errors.ts'
-import type { Entitlement } from '../issuer.ts'
 import type { Provider } from '../provider.ts'
-import type { Client, Decision, DeviceRequest, TokenFamily } from '../records.ts'
-import { narrow, type Reach } from '../scopes.ts'
+import { narrow } from '../scopes.ts'
 import { update } from '../store.ts'
-import { familyEnd, handleFor, newRefreshToken } from '../token-family.ts'
+import { handleFor } from '../token-family.ts'
 import { digestOf } from '../vault.ts'
 import type { Grant } from './grant.ts'
+import { beginLink, refuseOtherKey } from './link.ts'
 
 // Thrown by the thousand: made once, so that no stack is drawn up for what is expected.
 const PENDING = new OAuthError('authorization_pending', 'nobody has decided yet')
@@ -21,32 +21,40 @@ export const deviceCode: Grant = {
   type: DEVICE_CODE_GRANT,
   requiredParameters: ['device_code'],
 
-  async find(provider, { client, parameters }) {
-    const request = await provider.store.deviceRequests.get(digestOf(parameters.required('device_code')))
+  // The order is that of DEV-16: owner, consumed, expired, key, interval, state.
+  async find(provider, exchange) {
+    const { client, parameters } = exchange
+    const code = parameters.required('device_code')
+    const request = await provider.store.deviceRequests.get(digestOf(code))
     // Another client's code is as good as none, and its poll touches no counter of the rightful one.
     if (request === undefined || request.clientId !== client.id) throw INVALID
-    const asked = { scope: parameters.get('scope'), resources: parameters.resources }
-    const found = poll(request, provider.host.clock.now())
-    switch (found.kind) {
-      case 'pending':
-        throw paced(provider, request.id)
-      case 'denied':
-        throw DENIED
-      case 'expired':
-        throw EXPIRED
-      case 'approved':
-      case 'redeemed': {
-        const { decision } = found
-        const reach = narrow(provider.apis, request, asked)
-        const { handle, familyId } = handleFor(parameters.required('device_code'))
-        return {
-          userId: decision.userId,
-          async redeem() {
-            if (found.kind === 'approved') await consume(provider, request.id, familyId)
-            return beginFamily(provider, client, request, decision, reach, handle)
-          },
-        }
-      }
+    const { clock } = provider.host
+    const found = poll(request, clock.now())
+    if (found.kind === 'expired') throw EXPIRED
+    refuseOtherKey(request.jkt, exchange)
+    if (found.kind === 'pending') throw paced(provider, request.id)
+    if (found.kind === 'denied') throw DENIED
+    checkCodeVerifier(request.codeChallenge, parameters.get('code_verifier'))
+    const { decision } = found
+    const reach = narrow(provider.apis, request, { scope: parameters.get('scope'), resources: parameters.resources })
+    const { handle, familyId } = handleFor(code)
+    return {
+      userId: decision.userId,
+      async redeem() {
+        if (found.kind === 'approved') await consume(provider, request.id, familyId)
+        if (clock.now() >= request.deadlineAt) throw INVALID
+        const { scope, resources, device } = request
+        const { userId, authenticatedAt, amr } = decision
+        const entitlement = await beginLink(provider, client, {
+          terms: { scope, resources, device, userId, authenticatedAt, amr, origin: 'device' },
+          handle,
+          jkt: request.jkt ?? exchange.jkt,
+          reach,
+          withRefreshToken: client.grantTypes.includes('refresh_token'),
+        })
+        if (entitlement === undefined) throw INVALID
+        return entitlement
+      },
     }
   },
 }
@@ -67,46 +75,4 @@ async function consume(provider: Provider, requestId: string, familyId: string):
   provider.pacing.forget(requestId)
   if (outcome.kind === 'expired') throw EXPIRED
   if (outcome.kind !== 'redeemed') throw INVALID
-}
-
-/**
- * The family's handle follows from the device_code, so redemption and issuing need no shared transaction: of all who
- * come with this code, at once or after a crash, exactly one inserts the family and answers with tokens.
- */
-async function beginFamily(
-  provider: Provider,
-  client: Client,
-  request: DeviceRequest,
-  decision: Decision,
-  reach: Reach,
-  handle: string,
-): Promise<Entitlement> {
-  const { clock, entropy } = provider.host
-  const now = clock.now()
-  if (now >= request.deadlineAt) throw INVALID
-  const refreshToken = client.grantTypes.includes('refresh_token') ? newRefreshToken(handle, entropy) : undefined
-  const { authenticatedAt, amr, userId } = decision
-  const family: TokenFamily = {
-    id: digestOf(handle),
-    version: 0,
-    expiresAt: familyEnd(now, now, provider.limits.refresh),
-    scope: request.scope,
-    resources: request.resources,
-    authenticatedAt,
-    amr,
-    clientId: client.id,
-    userId,
-    device: request.device,
-    createdAt: now,
-    usedAt: now,
-    ...(refreshToken === undefined ? {} : { current: digestOf(refreshToken) }),
-  }
-  if (!(await provider.store.families.insert(family))) throw INVALID
-  provider.note({ event: 'linked', familyId: family.id, clientId: client.id, userId })
-  return {
-    clientId: client.id,
-    reach,
-    user: { id: userId, authentication: { authenticatedAt, amr } },
-    ...(refreshToken === undefined ? {} : { refreshToken }),
-  }
 }

@@ -8,6 +8,8 @@ import type { Client } from '../records.ts'
 export interface Exchange {
   readonly client: Client
   readonly parameters: Parameters
+  /** Thumbprint of the key that the caller proved to hold (RFC 9449). */
+  readonly jkt: string | undefined
 }
 
 /** Something was granted; nothing is written yet. `redeem` consumes it, durably, and throws if somebody was faster. */

@@ -2,8 +2,9 @@
 import { OAuthError } from '../errors.ts'
 import { narrow } from '../scopes.ts'
 import { update } from '../store.ts'
-import { familyOf, rotate } from '../token-family.ts'
+import { familyOf, graceMs, rotate } from '../token-family.ts'
 import type { Grant } from './grant.ts'
+import { entitlementOf, refuseOtherKey } from './link.ts'
 
 const invalid = () => new OAuthError('invalid_grant', 'refresh_token is not valid any more')
 
@@ -11,7 +12,8 @@ export const refreshToken: Grant = {
   type: 'refresh_token',
   requiredParameters: ['refresh_token'],
 
-  async find(provider, { client, parameters }) {
+  async find(provider, exchange) {
+    const { client, parameters, jkt } = exchange
     const presented = parameters.required('refresh_token')
     const familyId = familyOf(presented)
     const family = familyId === undefined ? undefined : await provider.store.families.get(familyId)
@@ -20,12 +22,17 @@ export const refreshToken: Grant = {
       provider.note({ event: 'foreign_refresh_token', familyId: family.id, clientId: client.id })
       throw invalid()
     }
+    // A client that proves who it is may change its key; a public one is its key (RFC 9449 §5).
+    if (client.authMethod === 'none') refuseOtherKey(family.jkt, exchange)
     return {
       userId: family.userId,
       async redeem() {
         const { clock, entropy } = provider.host
+        const bound = family.jkt !== undefined || client.authMethod === 'private_key_jwt'
+        const { refresh: limits } = provider.limits
         const { outcome, reach } = await update(provider.store.families, family.id, (current) => {
-          const step = rotate(current, { presented, now: clock.now(), limits: provider.limits.refresh, entropy })
+          const input = { presented, now: clock.now(), limits, graceMs: graceMs(bound, limits), entropy }
+          const step = rotate(current, input)
           // A refused scope consumes nothing: it is looked at before the rotation is written.
           const refused = step.outcome.kind === 'gone' || step.outcome.kind === 'reuse'
           const asked = { scope: parameters.get('scope'), resources: parameters.resources }
@@ -36,12 +43,7 @@ export const refreshToken: Grant = {
           provider.note({ event: 'refresh_reuse', familyId: family.id, clientId: client.id })
         }
         if (outcome.kind === 'gone' || outcome.kind === 'reuse' || reach === undefined) throw invalid()
-        return {
-          clientId: client.id,
-          reach,
-          user: { id: family.userId, authentication: family },
-          refreshToken: outcome.refreshToken,
-        }
+        return entitlementOf(family, client, { reach, jkt, refreshToken: outcome.refreshToken })
       },
     }
   },

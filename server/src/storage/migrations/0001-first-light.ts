@@ -17,17 +17,39 @@ export async function up(db: Kysely<unknown>): Promise<void> {
   await make('token_family')
     .addColumn('user_id', text, (column) => column.notNull())
     .addColumn('client_id', text, (column) => column.notNull())
+    .addColumn('jkt', text)
     .execute()
-  await make('client').execute()
+  // One key, one client: a box that registers again gets the client it has.
+  await make('client')
+    .addColumn('registered_jkt', text, (column) => column.unique())
+    .addColumn('owner_id', text)
+    .execute()
   await make('user_account')
     .addColumn('email', text, (column) => column.notNull().unique())
     .execute()
   await make('browser_session')
     .addColumn('user_id', text, (column) => column.notNull())
     .execute()
-  await make('signing_key').execute()
-
-  for (const table of ['device_request', 'token_family', 'browser_session']) {
-    await db.schema.createIndex(`${table}_expires_at`).on(table).column('expires_at').execute()
+  await make('consent')
+    .addColumn('user_id', text, (column) => column.notNull())
+    .execute()
+  for (const name of ['authorization_request', 'authorization_code', 'opaque_token', 'spent_mark', 'signing_key']) {
+    await make(name).execute()
   }
+
+  const index = (table: string, column: string) =>
+    db.schema.createIndex(`${table}_${column}`).on(table).column(column).execute()
+  for (const table of ENDING) await index(table, 'expires_at')
+  for (const column of ['user_id', 'client_id', 'jkt']) await index('token_family', column)
+  await index('client', 'owner_id')
 }
+
+const ENDING = [
+  'device_request',
+  'token_family',
+  'browser_session',
+  'authorization_request',
+  'authorization_code',
+  'opaque_token',
+  'spent_mark',
+]
