@@ -21,7 +21,6 @@ export const WRONG_CODES = {
 export function linkRoutes(app: FastifyInstance, provider: Provider, pages: Pages): void {
   const { clock } = provider.host
   const guesses = wrongCodes(provider)
-  const { pollIntervalSeconds } = provider.limits
 
   app.get('/link', (request, reply) => {
     const { user_code: given } = request.query as { user_code?: unknown }
@@ -87,11 +86,16 @@ export function linkRoutes(app: FastifyInstance, provider: Provider, pages: Page
     const { authenticatedAt, amr } = session
     await update(provider.store.deviceRequests, requestId, (current) => {
       const decision = { userId: user.id, decidedAt: clock.now(), authenticatedAt, amr }
-      return decide(current, answer === 'approve' ? 'approved' : 'denied', decision, pollIntervalSeconds)
+      return decide(current, answer === 'approve' ? 'approved' : 'denied', decision, intervalOf(requestId))
     })
     pages.cookies.keepCode(reply, request.visitor, undefined)
     return pages.go(reply, '/link/device')
   })
+
+  // A device that was slowed down comes later: it must still find its approval before the code runs out.
+  function intervalOf(requestId: string): number {
+    return provider.pacing.intervalSeconds(requestId)
+  }
 
   async function openedRequest({ session }: SignedIn): Promise<DeviceRequest | undefined> {
     const id = session.openedRequestId
@@ -99,7 +103,7 @@ export function linkRoutes(app: FastifyInstance, provider: Provider, pages: Page
   }
 
   function stateFor(device: DeviceRequest, { user }: SignedIn): 'open' | 'approved' | 'denied' | 'used' | 'expired' {
-    const open = answerable(device, clock.now(), pollIntervalSeconds)
+    const open = answerable(device, clock.now(), intervalOf(device.id))
     if (open !== 'used') return open
     if (device.decision?.userId !== user.id) return 'used'
     return device.state === 'denied' ? 'denied' : 'approved'

@@ -27,11 +27,12 @@ export function resourceOf(apis: readonly Api[], scope: string): string | undefi
   return apis.find((api) => Object.hasOwn(api.scopes, scope))?.resource
 }
 
-/** Throws `invalid_scope` for what is not a list of scope tokens. An absent list is undefined. */
+/** Throws `invalid_scope` for what is not a list of scope tokens, `invalid_request` for more than 64. Absent: undefined. */
 export function parseScope(text: string | undefined): readonly string[] | undefined {
   if (text === undefined) return undefined
   const names = text.split(' ').filter((name) => name !== '')
-  if (names.length === 0 || names.length > MOST_SCOPES || !names.every((name) => SCOPE_TOKEN.test(name))) {
+  if (names.length > MOST_SCOPES) throw new OAuthError('invalid_request', `more than ${MOST_SCOPES} scopes`)
+  if (names.length === 0 || !names.every((name) => SCOPE_TOKEN.test(name))) {
     throw new OAuthError('invalid_scope', 'scope is malformed')
   }
   return [...new Set(names)]
