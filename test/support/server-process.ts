@@ -15,7 +15,8 @@ const COMMAND = fileURLToPath(new URL('../../server/bin/latchkey.js', import.met
 const READY = 'Latchkey serves'
 
 export const LIBRARY = 'https://library.example.com'
-export const REPORTS_SECRET = 'reports-secret-reports-secret-reports-secret'
+/** With everything that a client must encode for HTTP Basic (RFC 6749 §2.3.1). */
+export const REPORTS_SECRET = 'reports+secret/of:northwind=%20&more-than-32'
 
 export interface ServerProcess {
   /** Where it is reached. */
