@@ -11,8 +11,16 @@ export interface ActiveKey {
   readonly privateKey: CryptoKey
 }
 
+/** What a token of ours is checked with. */
+export interface VerificationKey {
+  readonly alg: SigningAlgorithm
+  readonly publicKey: CryptoKey
+}
+
 export interface SigningKeys {
   active(alg: SigningAlgorithm): ActiveKey
+  /** Undefined for a key that is not ours, or was dropped. */
+  verificationKey(kid: string): VerificationKey | undefined
   /** The JWKS as served: public members only. */
   readonly jwks: string
 }
@@ -33,7 +41,9 @@ export async function openSigningKeys(table: Store['signingKeys'], vault: Vault,
   }
   const records = [...(await table.all())].sort((a, b) => a.createdAt - b.createdAt || a.id.localeCompare(b.id))
   const active = new Map<SigningAlgorithm, ActiveKey>()
+  const verification = new Map<string, VerificationKey>()
   for (const record of records) {
+    verification.set(record.id, { alg: record.alg, publicKey: await importKey(record.publicJwk, record.alg) })
     if (!active.has(record.alg)) active.set(record.alg, await openKey(record, vault))
   }
   return {
@@ -42,6 +52,7 @@ export async function openSigningKeys(table: Store['signingKeys'], vault: Vault,
       if (key === undefined) throw new Error(`no ${alg} key`)
       return key
     },
+    verificationKey: (kid) => verification.get(kid),
     jwks: JSON.stringify({
       keys: records.map((key) => ({ ...key.publicJwk, kid: key.id, use: 'sig', alg: key.alg })),
     }),
@@ -74,7 +85,11 @@ async function openKey(record: SigningKey, vault: Vault): Promise<ActiveKey> {
       'a signing key does not open with this master secret: restore the secret that belongs to this database',
     )
   }
-  const privateKey = await importJWK(JSON.parse(opened) as JWK, record.alg)
-  if (privateKey instanceof Uint8Array) throw new Error('a signing key is not asymmetric')
-  return { kid: record.id, alg: record.alg, privateKey }
+  return { kid: record.id, alg: record.alg, privateKey: await importKey(JSON.parse(opened) as JWK, record.alg) }
+}
+
+async function importKey(jwk: JWK, alg: SigningAlgorithm): Promise<CryptoKey> {
+  const key = await importJWK(jwk, alg)
+  if (key instanceof Uint8Array) throw new Error('a signing key is not asymmetric')
+  return key
 }
