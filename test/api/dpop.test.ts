@@ -230,8 +230,9 @@ describe('a stolen token or proof', () => {
       .setProtectedHeader({ alg: 'ES256', typ: 'dpop+jwt', jwk })
       .sign(deviceKey.privateKey)
     await expectRefused(api.check(request(token, leaky)), 'invalid_dpop_proof')
+    const secret: object = { kty: 'oct', k: 'AAAA' }
     const symmetric = await new SignJWT(claims)
-      .setProtectedHeader({ alg: 'HS256', typ: 'dpop+jwt', jwk: { kty: 'oct', k: 'AAAA' } })
+      .setProtectedHeader({ alg: 'HS256', typ: 'dpop+jwt', jwk: secret })
       .sign(new Uint8Array(32))
     await expectRefused(api.check(request(token, symmetric)), 'invalid_dpop_proof')
   })
