@@ -107,6 +107,7 @@ const CLIENTS = [
     client_id: 'tv',
     client_name: 'Northwind TV app',
     token_endpoint_auth_method: 'none',
+    dpop_bound_access_tokens: false,
     grant_types: [DEVICE_CODE_GRANT, 'refresh_token'],
     scope: 'openid profile email offline_access library:read',
   },
