@@ -5,7 +5,7 @@ import { DEVICE_CODE_GRANT } from '@latchkey/shared'
 import type { FastifyInstance, LightMyRequestResponse } from 'fastify'
 import { addUser } from '../../server/src/accounts/users.ts'
 import type { Config } from '../../server/src/config.ts'
-import type { User } from '../../server/src/oauth/records.ts'
+import type { SigningKey, User } from '../../server/src/oauth/records.ts'
 import type { Store } from '../../server/src/oauth/store.ts'
 import { type FakeHost, fakeHost } from './fake-host.ts'
 
@@ -102,6 +102,9 @@ export interface TestBrowser {
 
 export const EMAIL = 'ana@example.com'
 
+// An RSA key takes longer to make than everything else here; they all fit the one master secret below.
+let madeKeys: readonly SigningKey[] = []
+
 export async function testServer(
   options: {
     readonly config?: Config
@@ -114,7 +117,9 @@ export async function testServer(
   const host = options.host ?? fakeHost()
   const store = options.store ?? (await openStore(config.database))
   const masterSecret = new Uint8Array(32).fill(7)
+  for (const key of madeKeys) await store.signingKeys.insert(key)
   const app = await buildApp({ config, store, host, masterSecret, logger: options.logger ?? false })
+  madeKeys = await store.signingKeys.all()
   const user =
     (await store.users.byEmail(EMAIL)) ??
     (await addUser(store, host, { email: EMAIL, name: 'Ana', password: PASSWORD }))
