@@ -3,7 +3,7 @@
 import { afterEach, beforeEach, describe, expect, it } from 'vitest'
 import { redeem } from '../../server/src/oauth/device-request.ts'
 import { OAuthError } from '../../server/src/oauth/errors.ts'
-import { NEVER } from '../../server/src/oauth/records.ts'
+import { NEVER, type StoredRecord, type TokenFamily } from '../../server/src/oauth/records.ts'
 import { type Store, update } from '../../server/src/oauth/store.ts'
 import { samples, TABLE_NAMES, tableOf } from './records.ts'
 
@@ -12,6 +12,8 @@ export interface StorePlace {
   open(): Promise<Store>
   remove(): Promise<void>
 }
+
+const ids = (records: readonly StoredRecord[]) => records.map((record) => record.id).sort()
 
 /** Declares the suite. `makePlace` is called once for each test. */
 export function storeConformance(engine: string, makePlace: () => Promise<StorePlace>): void {
@@ -62,6 +64,20 @@ export function storeConformance(engine: string, makePlace: () => Promise<StoreP
         expect(await table.swap({ ...record, version: 2, expiresAt: 18 })).toBe(false)
         expect(await table.get(record.id)).toEqual({ ...record, version: 1, expiresAt: 17 })
         expect(await table.get(neighbour.id)).toEqual(neighbour)
+      })
+
+      it('deletes what was meant, once: of several who delete one wins', async () => {
+        const { [name]: record } = samples('one')
+        const { [name]: neighbour } = samples('two')
+        const table = tableOf(store, name)
+        await table.insert(record)
+        await table.insert(neighbour)
+        const won = await Promise.all(Array.from({ length: 5 }, () => table.delete(record.id)))
+        expect(won.filter((one) => one)).toHaveLength(1)
+        expect(await table.get(record.id)).toBeUndefined()
+        expect(await table.swap(record)).toBe(false)
+        expect(await table.get(neighbour.id)).toEqual(neighbour)
+        expect(await table.insert(record)).toBe(true)
       })
 
       it('counts versions and times beyond 32 bits, up to the largest exact number', async () => {
@@ -136,23 +152,51 @@ export function storeConformance(engine: string, makePlace: () => Promise<StoreP
       expect(await store.users.get(user.id)).toEqual({ ...enabled, version: 1 })
     })
 
-    it('lists all users, clients and signing keys, and deletes the session that was meant', async () => {
+    it('lists all users, clients and signing keys', async () => {
       expect(await store.users.all()).toEqual([])
       for (const name of ['one', 'two', 'three']) {
-        const { users, clients, signingKeys, sessions } = samples(name)
+        const { users, clients, signingKeys } = samples(name)
         await store.users.insert(users)
         await store.clients.insert(clients)
         await store.signingKeys.insert(signingKeys)
-        await store.sessions.insert(sessions)
       }
-      const ids = (records: readonly { readonly id: string }[]) => records.map((record) => record.id).sort()
       expect(ids(await store.users.all())).toEqual(['usr_one', 'usr_three', 'usr_two'])
       expect(ids(await store.clients.all())).toEqual(['client-one', 'client-three', 'client-two'])
       expect(ids(await store.signingKeys.all())).toEqual(['key-one', 'key-three', 'key-two'])
-      await store.sessions.delete('session-two')
-      await store.sessions.delete('session-two')
-      expect(await store.sessions.get('session-two')).toBeUndefined()
-      expect(await store.sessions.get('session-one')).toEqual(samples('one').sessions)
+    })
+
+    it('finds the links of a person, of a client and of a key', async () => {
+      const insert = (name: string, changes: Partial<TokenFamily>) =>
+        store.families.insert({ ...samples(name).families, ...changes })
+      await insert('one', { userId: 'usr_ana', clientId: 'tv', jkt: 'key' })
+      await insert('two', { userId: 'usr_ana', clientId: 'box', jkt: 'KEY' })
+      const { jkt: _, ...unbound } = samples('three').families
+      await store.families.insert({ ...unbound, userId: 'usr_ben', clientId: 'tv' })
+      expect(ids(await store.families.byUser('usr_ana'))).toEqual(['family-one', 'family-two'])
+      expect(ids(await store.families.byUser('usr_ben'))).toEqual(['family-three'])
+      expect(ids(await store.families.byClient('tv'))).toEqual(['family-one', 'family-three'])
+      expect(ids(await store.families.byKey('key'))).toEqual(['family-one'])
+      expect(await store.families.byKey('')).toEqual([])
+      expect(await store.families.get('family-three')).not.toHaveProperty('jkt')
+    })
+
+    it('finds clients by who registered them, refuses a key that is taken, and lets many have none', async () => {
+      const registered = (name: string, ownerId: string, jkt: string) => ({
+        ...samples(name).clients,
+        registration: { ownerId, jkt, tokenDigest: 'digest' },
+      })
+      expect(await store.clients.insert(registered('one', 'usr_ana', 'key-1'))).toBe(true)
+      expect(await store.clients.insert(registered('two', 'usr_ana', 'key-2'))).toBe(true)
+      expect(await store.clients.insert(registered('three', 'usr_ben', 'key-1'))).toBe(false)
+      expect(await store.clients.get('client-three')).toBeUndefined()
+      for (const name of ['four', 'five']) {
+        const { registration: _, ...configured } = samples(name).clients
+        expect(await store.clients.insert(configured)).toBe(true)
+      }
+      expect((await store.clients.byRegisteredKey('key-1'))?.id).toBe('client-one')
+      expect(await store.clients.byRegisteredKey('key-3')).toBeUndefined()
+      expect(ids(await store.clients.byOwner('usr_ana'))).toEqual(['client-one', 'client-two'])
+      expect(await store.clients.byOwner('')).toEqual([])
     })
 
     it('lets parallel writers lose no write: as many succeed as the final count says', async () => {

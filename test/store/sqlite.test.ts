@@ -58,7 +58,7 @@ describe('a SQLite file', () => {
 
   it('is opened by several processes at once, on the very first day', async () => {
     const openers = await Promise.all(Array.from({ length: 6 }, (_, index) => opener(`client-${index}`)))
-    for (let round = 0; round < 5; round++) {
+    for (let round = 0; round < 12; round++) {
       const address = `sqlite:${join(folder, `round-${round}.db`)}`
       expect(await Promise.all(openers.map((open) => open(address)))).toEqual(openers.map(() => 'opened'))
       const store = await openStore(address)

@@ -50,7 +50,7 @@ export function openSqlite(path: string): SqliteEngine {
 function openFile(path: string): Database.Database {
   const database = new Database(path, { timeout: OPENING_TIMEOUT_MS })
   try {
-    database.pragma('journal_mode = WAL')
+    writeAhead(database)
     database.pragma('synchronous = FULL')
     database.pragma('foreign_keys = ON')
     return database
@@ -60,6 +60,23 @@ function openFile(path: string): Database.Database {
       throw new Error(`${path} is not a database`, { cause: error })
     }
     throw error
+  }
+}
+
+const MOST_SWITCHES = 50
+
+/** Of several processes that make one file, the switch to the log fails at once in all but one: it knows no patience. */
+function writeAhead(database: Database.Database): void {
+  for (let tries = 1; ; tries++) {
+    try {
+      database.pragma('journal_mode = WAL')
+      return
+    } catch (error) {
+      if (!(error instanceof Database.SqliteError) || error.code !== 'SQLITE_BUSY' || tries === MOST_SWITCHES)
+        throw error
+      // A transaction does wait for its turn.
+      database.exec('BEGIN IMMEDIATE; COMMIT')
+    }
   }
 }
 
