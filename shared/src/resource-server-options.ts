@@ -16,7 +16,7 @@ export interface ResourceServerOptions {
   readonly tokens?: 'bound' | 'any'
   /** `required`: a proof must carry a nonce of this process (RFC 9449 §9). Default `off`: its age decides. */
   readonly dpopNonce?: 'off' | 'required'
-  /** How many proofs of the last two minutes can be remembered, about 150 bytes each; with more, 503. Default 250,000. */
+  /** How many proofs of the last two minutes can be remembered, about 110 bytes each; with more, 503. Default 250,000. */
   readonly rememberedProofs?: number
   /** Take opaque tokens too, by asking the issuer (RFC 7662). */
   readonly introspection?: IntrospectionOptions
