@@ -4,11 +4,13 @@ import type { Host } from '@latchkey/shared'
 import { problemPage } from '@latchkey/verifier-web'
 import fastify, { type FastifyInstance, type FastifyServerOptions, LogController } from 'fastify'
 import type { Config } from './config.ts'
+import { authorizeRoutes } from './http/authorize.ts'
 import { deviceAuthorizationRoute } from './http/device-authorization.ts'
 import { healthRoutes } from './http/health.ts'
 import { linkRoutes } from './http/link.ts'
 import { speakOAuth } from './http/oauth-scope.ts'
 import { speakToPeople } from './http/page-scope.ts'
+import { parRoute } from './http/par.ts'
 import { publishedRoutes } from './http/published.ts'
 import { signInRoutes } from './http/sign-in.ts'
 import { tokenRoute } from './http/token.ts'
@@ -94,6 +96,7 @@ export async function buildApp(parts: Parts): Promise<FastifyInstance> {
     (scope, _options, done) => {
       speakOAuth(scope, provider.issuer)
       deviceAuthorizationRoute(scope, provider)
+      parRoute(scope, provider)
       tokenRoute(scope, provider)
       done()
     },
@@ -105,6 +108,7 @@ export async function buildApp(parts: Parts): Promise<FastifyInstance> {
       const pages = speakToPeople(scope, provider, config.name, base)
       signInRoutes(scope, provider, pages)
       linkRoutes(scope, provider, pages)
+      authorizeRoutes(scope, provider, pages)
       scope.setNotFoundHandler((request, reply) =>
         pages.show(reply, problemPage(pages.chrome(request), { problem: 'not_found' }), 404),
       )

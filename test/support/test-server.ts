@@ -197,7 +197,7 @@ function testBrowser(app: FastifyInstance, headers: Headers = {}): TestBrowser {
     get: async (path) => remember(await app.inject({ method: 'GET', url: path, headers: jar() })),
     async open(path) {
       let answer = await browser.get(path)
-      for (let hops = 0; hops < 5 && answer.headers.location !== undefined; hops++) {
+      for (let hops = 0; hops < 5 && answer.headers.location?.startsWith('/'); hops++) {
         answer = await browser.get(String(answer.headers.location))
       }
       return answer

@@ -10,6 +10,7 @@ import type { DeviceRequest } from '../oauth/records.ts'
 import { update } from '../oauth/store.ts'
 import { createThrottle, networkOf } from '../oauth/throttle.ts'
 import { ownForm, PageProblem, type Pages } from './page-scope.ts'
+import { identityIn, sentencesFor } from './permission-words.ts'
 
 /** Wrong codes before somebody must wait; docs/security.md has the arithmetic (RFC 8628 §5.1). */
 export const WRONG_CODES = {
@@ -25,12 +26,12 @@ export function linkRoutes(app: FastifyInstance, provider: Provider, pages: Page
   app.get('/link', (request, reply) => {
     const { user_code: given } = request.query as { user_code?: unknown }
     if (given === undefined) {
-      pages.cookies.keepCode(reply, request.visitor, undefined)
+      pages.cookies.keep(reply, request.visitor, {})
       return pages.show(reply, linkPage(pages.chrome(request), {}))
     }
     // The code leaves the address at once, so that it stays in no history, log or referrer.
     const code = typeof given === 'string' ? normaliseUserCode(given) : undefined
-    pages.cookies.keepCode(reply, request.visitor, code)
+    pages.cookies.keep(reply, request.visitor, code === undefined ? {} : { userCode: code })
     return code === undefined ? pages.go(reply, '/link') : pages.go(reply, '/link/device')
   })
 
@@ -41,25 +42,26 @@ export function linkRoutes(app: FastifyInstance, provider: Provider, pages: Page
       // No guess: whoever mistypes is told at once.
       return pages.show(reply, linkPage(pages.chrome(request), { code: typed.slice(0, 64), problem: 'format' }), 400)
     }
-    pages.cookies.keepCode(reply, request.visitor, code)
+    pages.cookies.keep(reply, request.visitor, { userCode: code })
     return pages.go(reply, '/link/device')
   })
 
   app.get('/link/device', async (request, reply) => {
     const { signedIn, visit } = request.visitor
-    if (signedIn === undefined) return pages.go(reply, visit.userCode === undefined ? '/link' : '/sign-in')
+    const { userCode } = visit.errand
+    if (signedIn === undefined) return pages.go(reply, userCode === undefined ? '/link' : '/sign-in')
     const opened = await openedRequest(signedIn)
-    if (visit.userCode === undefined) {
+    if (userCode === undefined) {
       // Here after a decision, or again later: what became of it can be told, but no code is shown twice.
       if (opened === undefined || stateFor(opened, signedIn) === 'open') return pages.go(reply, '/link')
       return showOutcome(request, reply, opened, signedIn)
     }
-    const device = await provider.store.deviceRequests.byUserCode(provider.vault.digest('user-code', visit.userCode))
+    const device = await provider.store.deviceRequests.byUserCode(provider.vault.digest('user-code', userCode))
     if (device !== undefined && device.id === opened?.id) return showDevice(request, reply, device, signedIn)
 
     const keys = { account: signedIn.user.id, network: networkOf(request.ip) }
     const wait = guesses.secondsToWait(keys)
-    const again = { code: displayUserCode(visit.userCode) }
+    const again = { code: displayUserCode(userCode) }
     if (wait > 0) {
       const html = linkPage(pages.chrome(request), { ...again, problem: 'too_many', retryAfterSeconds: wait })
       return pages.showThrottled(reply, html, wait)
@@ -67,7 +69,7 @@ export function linkRoutes(app: FastifyInstance, provider: Provider, pages: Page
     // Unknown, used and run out look the same to who only types codes.
     if (device === undefined || stateFor(device, signedIn) !== 'open') {
       guesses.count(keys)
-      pages.cookies.keepCode(reply, request.visitor, undefined)
+      pages.cookies.keep(reply, request.visitor, {})
       return pages.show(reply, linkPage(pages.chrome(request), { ...again, problem: 'unknown' }), 400)
     }
     await rememberOpened(provider.store, signedIn.session, device.id)
@@ -88,7 +90,7 @@ export function linkRoutes(app: FastifyInstance, provider: Provider, pages: Page
       const decision = { userId: user.id, decidedAt: clock.now(), authenticatedAt, amr }
       return decide(current, answer === 'approve' ? 'approved' : 'denied', decision, intervalOf(requestId))
     })
-    pages.cookies.keepCode(reply, request.visitor, undefined)
+    pages.cookies.keep(reply, request.visitor, {})
     return pages.go(reply, '/link/device')
   })
 
@@ -124,26 +126,20 @@ export function linkRoutes(app: FastifyInstance, provider: Provider, pages: Page
     const client = await provider.clients.find(device.clientId)
     const now = clock.now()
     const chrome = pages.chrome(request, device.id)
-    const sentences = device.scope.flatMap((scope) => provider.apis.flatMap((api) => api.scopes[scope] ?? []))
     const html = devicePage(chrome, {
       client: client?.name ?? device.clientId,
       ...device.device,
-      userCode: displayUserCode(request.visitor.visit.userCode ?? ''),
+      userCode: displayUserCode(request.visitor.visit.errand.userCode ?? ''),
       startedSecondsAgo: Math.max(0, Math.round((now - device.createdAt) / 1000)),
       expiresInSeconds: Math.max(0, Math.floor((device.deadlineAt - now) / 1000)),
       address: device.address,
       network: networkOf(device.address) === networkOf(request.ip) ? 'same' : 'other',
       identity: identityIn(device.scope),
-      permissions: sentences,
+      permissions: sentencesFor(provider.apis, device.scope),
       staysSignedIn: client?.grantTypes.includes('refresh_token') ?? false,
     })
     return pages.show(reply, html)
   }
-}
-
-/** What of a person a scope tells, for the page to say in its own words. */
-export function identityIn(scope: readonly string[]): readonly ('profile' | 'email')[] {
-  return (['profile', 'email'] as const).filter((name) => scope.includes(name))
 }
 
 interface GuessKeys {

@@ -9,9 +9,11 @@ import { FORM_TYPE } from './oauth-scope.ts'
 import { isInsecure } from './transport.ts'
 import { type Visitor, type VisitorCookies, visitorCookies } from './visitor.ts'
 
+const CONTENT_POLICY =
+  "default-src 'none'; style-src 'self'; img-src 'self'; base-uri 'none'; frame-ancestors 'none'; form-action 'self'"
+
 export const PAGE_HEADERS = {
-  'Content-Security-Policy':
-    "default-src 'none'; style-src 'self'; img-src 'self'; form-action 'self'; base-uri 'none'; frame-ancestors 'none'",
+  'Content-Security-Policy': CONTENT_POLICY,
   'X-Frame-Options': 'DENY',
   'X-Content-Type-Options': 'nosniff',
   'Referrer-Policy': 'no-referrer',
@@ -27,6 +29,10 @@ const STRICT_TRANSPORT = 'max-age=63072000'
 declare module 'fastify' {
   interface FastifyRequest {
     visitor: Visitor
+  }
+  interface FastifyContextConfig {
+    /** A POST that clients of other origins send by way of the browser; it decides nothing. */
+    fromAnywhere?: boolean
   }
 }
 
@@ -73,7 +79,8 @@ export function speakToPeople(app: FastifyInstance, provider: Provider, brand: s
     reply.headers(PAGE_HEADERS)
     if (secure) reply.header('Strict-Transport-Security', STRICT_TRANSPORT)
     if (isInsecure(request, provider.issuer)) throw new PageProblem('insecure', 400)
-    if (request.method === 'POST') refuseOtherSites(request, provider.issuer)
+    if (request.method === 'POST' && !request.routeOptions.config.fromAnywhere)
+      refuseOtherSites(request, provider.issuer)
     request.visitor = await cookies.read(request)
   })
   app.setErrorHandler((error: FastifyError, request, reply) => {
@@ -97,7 +104,11 @@ export function speakToPeople(app: FastifyInstance, provider: Provider, brand: s
         ...(account === undefined ? {} : { account: { email: account.email, name: account.name } }),
       }
     },
-    show: (reply, html, status = 200) => reply.code(status).type('text/html; charset=utf-8').send(html),
+    show(reply, html, status = 200) {
+      const goesTo = reply.request.visitor?.visit.errand.authorization?.redirectUri
+      if (goesTo !== undefined) reply.header('Content-Security-Policy', `${CONTENT_POLICY} ${sourceOf(goesTo)}`)
+      return reply.code(status).type('text/html; charset=utf-8').send(html)
+    },
     // 303: a form with a password in it is never sent on (RFC 9700 §4.12).
     go: (reply, path) => reply.redirect(base + path, 303),
     showThrottled(reply, html, retryAfterSeconds) {
@@ -123,6 +134,12 @@ export function ownForm(request: FastifyRequest, ...subjects: readonly (string |
   const accepted = subjects.length === 0 ? [undefined] : subjects
   if (!accepted.some((subject) => request.visitor.isFormToken(token, subject))) throw new PageProblem('stale_form', 403)
   return form
+}
+
+/** Browsers hold form-action against the whole chain of redirects that a form starts: here, back to the client. */
+function sourceOf(redirectUri: string): string {
+  const { protocol, origin } = new URL(redirectUri)
+  return protocol === 'https:' || protocol === 'http:' ? origin : protocol
 }
 
 /**

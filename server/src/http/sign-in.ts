@@ -1,11 +1,12 @@
 // Signing in and out, with a password. One path for every flow; where to go next is known here, never from an address.
 import { displayUserCode } from '@latchkey/shared'
-import { signInPage } from '@latchkey/verifier-web'
+import { type SignInModel, signInPage } from '@latchkey/verifier-web'
 import type { FastifyInstance, FastifyReply, FastifyRequest } from 'fastify'
 import { normaliseEmail, signIn } from '../accounts/users.ts'
 import type { Provider } from '../oauth/provider.ts'
 import { createThrottle, networkOf } from '../oauth/throttle.ts'
 import { ownForm, type Pages } from './page-scope.ts'
+import type { Errand } from './visitor.ts'
 
 // Counted for account and network together: a stranger elsewhere cannot lock anybody out.
 const FAILURES_PER_ACCOUNT = { most: 10, windowSeconds: 600 }
@@ -17,17 +18,20 @@ export function signInRoutes(app: FastifyInstance, provider: Provider, pages: Pa
   const byNetwork = createThrottle(FAILURES_PER_NETWORK, clock)
 
   const onward = (request: FastifyRequest, reply: FastifyReply) =>
-    pages.go(reply, request.visitor.visit.userCode === undefined ? '/link' : '/link/device')
+    pages.go(reply, placeFor(request.visitor.visit.errand))
 
-  const page = (request: FastifyRequest, rest: Omit<Parameters<typeof signInPage>[1], 'userCode'> = {}) => {
-    const { userCode } = request.visitor.visit
+  const page = (request: FastifyRequest, rest: Omit<SignInModel, 'userCode' | 'for'> = {}) => {
+    const { userCode, authorization } = request.visitor.visit.errand
     const code = userCode === undefined ? {} : { userCode: displayUserCode(userCode) }
-    return signInPage(pages.chrome(request), { ...rest, ...code })
+    const client = authorization === undefined ? {} : { for: authorization.client }
+    return signInPage(pages.chrome(request), { ...rest, ...code, ...client })
   }
 
   app.get('/sign-in', (request, reply) => {
-    if (request.visitor.signedIn !== undefined) return onward(request, reply)
-    pages.cookies.keepCode(reply, request.visitor, request.visitor.visit.userCode)
+    const { signedIn, visit } = request.visitor
+    const lateEnough = (signedIn?.session.authenticatedAt ?? -1) >= (visit.errand.signInAfter ?? 0)
+    if (signedIn !== undefined && lateEnough) return onward(request, reply)
+    pages.cookies.keep(reply, request.visitor, visit.errand)
     return pages.show(reply, page(request))
   })
 
@@ -51,9 +55,16 @@ export function signInRoutes(app: FastifyInstance, provider: Provider, pages: Pa
   })
 
   app.post('/sign-out', async (request, reply) => {
-    // The button stands on every page, on the device's page too, whose forms are tied to that device.
-    ownForm(request, undefined, request.visitor.signedIn?.session.openedRequestId)
+    // The button stands on every page, on those too whose forms are tied to what they show.
+    const { signedIn, visit } = request.visitor
+    ownForm(request, undefined, signedIn?.session.openedRequestId, visit.errand.authorization?.handle)
     await pages.cookies.signOut(reply, request.visitor)
-    return pages.go(reply, request.visitor.visit.userCode === undefined ? '/link' : '/sign-in')
+    return pages.go(reply, placeFor(request.visitor.visit.errand) === '/link' ? '/link' : '/sign-in')
   })
+}
+
+/** Where an errand goes on. */
+function placeFor({ userCode, authorization }: Errand): string {
+  if (authorization !== undefined) return '/authorize/continue'
+  return userCode === undefined ? '/link' : '/link/device'
 }

@@ -5,11 +5,23 @@ import type { Provider } from '../oauth/provider.ts'
 import type { User } from '../oauth/records.ts'
 import { randomToken, sameDigest } from '../oauth/vault.ts'
 
-/** Carries the code from the address, where it must not stay, to the page, without a row for every passer-by. */
+/** What somebody came for. Kept here and never in an address, so that no address can send anybody anywhere else. */
+export interface Errand {
+  /** The code of a device. */
+  readonly userCode?: string
+  /** A request of the authorization endpoint that waits for an answer. */
+  readonly authorization?: { readonly handle: string; readonly client: string; readonly redirectUri: string }
+  /** A client's wish to have this person signed out. */
+  readonly logout?: { readonly client?: string; readonly redirectUri?: string; readonly state?: string }
+  /** Only a sign-in at or after this moment will do; epoch milliseconds. */
+  readonly signInAfter?: number
+}
+
+/** Carries an errand from page to page in a sealed cookie, without a row for every passer-by. */
 export interface Visit {
   readonly id: string
   readonly startedAt: number
-  readonly userCode?: string
+  readonly errand: Errand
 }
 
 export interface Visitor {
@@ -25,8 +37,8 @@ const VISIT_ID_BYTES = 16
 
 export interface VisitorCookies {
   read(request: FastifyRequest): Promise<Visitor>
-  /** Keeps, or with undefined drops, the code that this visit is about. */
-  keepCode(reply: FastifyReply, visitor: Visitor, userCode: string | undefined): void
+  /** From now on this visit is about `errand`, and about nothing else. */
+  keep(reply: FastifyReply, visitor: Visitor, errand: Errand): void
   signIn(reply: FastifyReply, visitor: Visitor, user: User, amr: readonly string[]): Promise<void>
   signOut(reply: FastifyReply, visitor: Visitor): Promise<void>
 }
@@ -40,10 +52,10 @@ export function visitorCookies(provider: Provider): VisitorCookies {
   const sessionCookie = `${prefix}latchkey-session`
   const options = { path: '/', httpOnly: true, secure, sameSite: 'lax' } as const
 
-  const newVisit = (userCode?: string): Visit => ({
+  const newVisit = (errand: Errand): Visit => ({
     id: randomToken(host.entropy, VISIT_ID_BYTES),
     startedAt: host.clock.now(),
-    ...(userCode === undefined ? {} : { userCode }),
+    errand,
   })
   const setVisit = (reply: FastifyReply, visit: Visit) =>
     reply.setCookie(visitCookie, vault.seal('visit', JSON.stringify(visit)), options)
@@ -58,7 +70,7 @@ export function visitorCookies(provider: Provider): VisitorCookies {
       const visit = readVisit(request.cookies[visitCookie])
       const secret = request.cookies[sessionCookie]
       const signedIn = await findSession(store, host, secret)
-      const current = visit ?? newVisit()
+      const current = visit ?? newVisit({})
       const owner = signedIn === undefined ? `visit ${current.id}` : `session ${secret}`
       const formToken = (subject = '') => vault.digest('csrf', `${owner} ${subject}`)
       return {
@@ -68,18 +80,17 @@ export function visitorCookies(provider: Provider): VisitorCookies {
         isFormToken: (token, subject) => token !== undefined && sameDigest(token, formToken(subject)),
       }
     },
-    keepCode(reply, { visit }, userCode) {
-      const { userCode: _, ...rest } = visit
-      setVisit(reply, userCode === undefined ? rest : { ...rest, userCode })
-    },
-    async signIn(reply, { visit }, user, amr) {
+    keep: (reply, { visit }, errand) => void setVisit(reply, { ...visit, errand }),
+    async signIn(reply, { visit, signedIn }, user, amr) {
+      // The session of before ends here: its id may be known to whoever used this browser then.
+      if (signedIn !== undefined) await endSession(store, signedIn.session)
       reply.setCookie(sessionCookie, await startSession(store, host, user, amr), options)
-      setVisit(reply, newVisit(visit.userCode))
+      setVisit(reply, newVisit(visit.errand))
     },
     async signOut(reply, { signedIn, visit }) {
       if (signedIn !== undefined) await endSession(store, signedIn.session)
       reply.clearCookie(sessionCookie, options)
-      setVisit(reply, newVisit(visit.userCode))
+      setVisit(reply, newVisit(visit.errand))
     },
   }
 }

@@ -1,5 +1,5 @@
 // What clients read first: RFC 8414 and OpenID Connect Discovery, one document for both addresses.
-import { TOKEN_ENDPOINT_AUTH_METHODS } from '@latchkey/shared'
+import { SIGNATURE_ALGORITHMS, TOKEN_ENDPOINT_AUTH_METHODS } from '@latchkey/shared'
 import { grants } from './grants/index.ts'
 import type { Provider } from './provider.ts'
 import { IDENTITY_SCOPES } from './scopes.ts'
@@ -9,16 +9,27 @@ export function metadataDocument(provider: Provider): string {
   const { issuer, apis } = provider
   return JSON.stringify({
     issuer,
+    authorization_endpoint: `${issuer}/authorize`,
+    pushed_authorization_request_endpoint: `${issuer}/par`,
     token_endpoint: `${issuer}/token`,
     device_authorization_endpoint: `${issuer}/device_authorization`,
     jwks_uri: `${issuer}/jwks`,
     scopes_supported: [...IDENTITY_SCOPES, ...new Set(apis.flatMap((api) => Object.keys(api.scopes)))],
     grant_types_supported: grants.map((grant) => grant.type),
+    response_types_supported: ['code'],
+    response_modes_supported: ['query'],
+    authorization_response_iss_parameter_supported: true,
+    code_challenge_methods_supported: ['S256'],
+    prompt_values_supported: ['none', 'login', 'consent', 'select_account'],
     token_endpoint_auth_methods_supported: TOKEN_ENDPOINT_AUTH_METHODS,
+    token_endpoint_auth_signing_alg_values_supported: SIGNATURE_ALGORITHMS,
+    dpop_signing_alg_values_supported: SIGNATURE_ALGORITHMS,
     subject_types_supported: ['public'],
     id_token_signing_alg_values_supported: ['RS256'],
     claims_supported: ['iss', 'sub', 'aud', 'exp', 'iat', 'auth_time', 'amr', 'name', 'email'],
     request_parameter_supported: false,
     request_uri_parameter_supported: false,
+    claims_parameter_supported: false,
+    claim_types_supported: ['normal'],
   })
 }
