@@ -102,15 +102,18 @@ export async function startServer({ folder, config = {} }: ServerProcessOptions)
   }
 }
 
+/** A plain RFC 8628 client, with no key. */
+export const DEVICE = {
+  client_id: 'tv',
+  client_name: 'Northwind TV app',
+  token_endpoint_auth_method: 'none',
+  dpop_bound_access_tokens: false,
+  grant_types: [DEVICE_CODE_GRANT, 'refresh_token'],
+  scope: 'openid profile email offline_access library:read',
+}
+
 const CLIENTS = [
-  {
-    client_id: 'tv',
-    client_name: 'Northwind TV app',
-    token_endpoint_auth_method: 'none',
-    dpop_bound_access_tokens: false,
-    grant_types: [DEVICE_CODE_GRANT, 'refresh_token'],
-    scope: 'openid profile email offline_access library:read',
-  },
+  DEVICE,
   {
     client_id: 'reports',
     client_secret: { env: 'REPORTS_SECRET' },
