@@ -3,7 +3,7 @@ import cookie from '@fastify/cookie'
 import type { Host } from '@latchkey/shared'
 import { problemPage } from '@latchkey/verifier-web'
 import fastify, { type FastifyInstance, type FastifyServerOptions, LogController } from 'fastify'
-import type { Config } from './config.ts'
+import { apisOf, type Config } from './config.ts'
 import { authorizeRoutes } from './http/authorize.ts'
 import { deviceAuthorizationRoute } from './http/device-authorization.ts'
 import { healthRoutes } from './http/health.ts'
@@ -49,7 +49,7 @@ export async function openProvider(parts: Parts, note: (event: ProtocolEvent) =>
   const vault = createVault(parts.masterSecret, host.entropy)
   return {
     issuer: config.issuer,
-    apis: config.apis,
+    apis: apisOf(config),
     limits: {
       deviceCodeSeconds: limits.device_code_seconds,
       pollIntervalSeconds: limits.poll_interval_seconds,

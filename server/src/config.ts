@@ -9,6 +9,7 @@ import { formProblems, isObject, schemaForEditors } from './config-form.ts'
 import { type ClientMetadata, readClientMetadata, SHORTEST_SECRET } from './oauth/client-metadata.ts'
 import type { Api } from './oauth/provider.ts'
 import { type Client, SIGNING_ALGORITHMS } from './oauth/records.ts'
+import { ENROL_SCOPE, enrolmentApi } from './oauth/registration.ts'
 import { IDENTITY_SCOPES, knownScopes } from './oauth/scopes.ts'
 import { digestOf, SMALLEST_MASTER_SECRET_BYTES } from './oauth/vault.ts'
 import { DATABASE_ADDRESS } from './storage/open.ts'
@@ -111,6 +112,16 @@ export const ConfigSchema = Type.Object(
     master_secret: Type.Optional(SecretReference),
     apis: Type.Array(ApiEntry, { default: [] }),
     clients: Type.Array(ClientEntry, { default: [] }),
+    registration: Type.Optional(
+      Type.Object(
+        {
+          enabled: Type.Boolean({ default: true, description: 'Without this section, registration is off.' }),
+          scope: Type.String({ default: '', description: 'What an enrolled device may ask for, as itself.' }),
+          devices_per_user: seconds(50, 1, 100_000, 'How many devices one person may own.'),
+        },
+        { ...closed, description: 'Devices register themselves (RFC 7591) once a person has allowed device:enroll.' },
+      ),
+    ),
     limits: Type.Object(
       {
         device_code_seconds: seconds(600, 60, 1800, 'How long a device and a person have for the flow.'),
@@ -190,7 +201,8 @@ export function parseConfig(file: Json, environment: Environment): Config {
   if (fits('listen')) checkProxies(raw, problems)
   if (fits('apis')) checkApis(raw, problems)
   const masterSecret = fits('master_secret') ? readMasterSecret(raw, readSecret, problems) : undefined
-  const clients = fits('apis', 'clients') ? readClients(raw, readSecret, problems) : []
+  const clients = fits('apis', 'clients', 'registration') ? readClients(raw, readSecret, problems) : []
+  if (fits('apis', 'registration')) checkRegistration(raw, problems)
   if (problems.length > 0) throw new ConfigError(problems)
   const { $schema: _schema, master_secret: _reference, ...rest } = raw
   return { ...rest, clients, ...(masterSecret === undefined ? {} : { masterSecret }) }
@@ -315,12 +327,29 @@ function checkApis({ apis }: RawConfig, problems: string[]): void {
     for (const scope of Object.keys(api.scopes)) {
       const owner = owners.get(scope)
       if (!SCOPE_NAME.test(scope)) problems.push(`${path}.scopes: "${scope}" is not a scope name`)
-      else if ((IDENTITY_SCOPES as readonly string[]).includes(scope))
+      else if (scope === ENROL_SCOPE || (IDENTITY_SCOPES as readonly string[]).includes(scope))
         problems.push(`${path}.scopes: "${scope}" is reserved`)
       else if (owner !== undefined) problems.push(`${path}.scopes: "${scope}" belongs to ${owner} already`)
       owners.set(scope, api.resource)
     }
   }
+}
+
+/** An enrolled device acts as itself: its scopes are those of APIs, none about a person. */
+function checkRegistration({ apis, registration }: RawConfig, problems: string[]): void {
+  const ofApis = new Set(apis.flatMap((api) => Object.keys(api.scopes)))
+  for (const scope of registration?.scope.split(' ').filter((name) => name !== '') ?? []) {
+    if (!ofApis.has(scope)) problems.push(`registration.scope: "${scope}" is a scope of no API`)
+  }
+}
+
+/** The APIs of the file and, where devices register themselves, the server's own. */
+export function apisOf({
+  issuer,
+  apis,
+  registration,
+}: Pick<RawConfig, 'issuer' | 'apis' | 'registration'>): readonly Api[] {
+  return registration?.enabled ? [...apis, enrolmentApi(issuer)] : apis
 }
 
 function readMasterSecret(raw: RawConfig, readSecret: ReadSecret, problems: string[]): Uint8Array | undefined {
@@ -356,7 +385,7 @@ function readClient(
   }
   const { client, problems: found } = readClientMetadata(clientId, metadata as ClientMetadata, {
     hasSecret: reference !== undefined,
-    knownScopes: knownScopes(config.apis),
+    knownScopes: knownScopes(apisOf(config)),
     createdAt: 0,
   })
   for (const { member, problem } of found) problems.push(`${path}.${member}: ${problem}`)

@@ -9,7 +9,7 @@ import {
   TOKEN_ENDPOINT_AUTH_METHODS,
   type TokenEndpointAuthMethod,
 } from '@latchkey/shared'
-import type { Config } from '../config.ts'
+import { apisOf, type Config } from '../config.ts'
 import { readClientMetadata } from '../oauth/client-metadata.ts'
 import type { Client, PublicJwk } from '../oauth/records.ts'
 import { knownScopes } from '../oauth/scopes.ts'
@@ -65,7 +65,11 @@ export async function clientAdd(terminal: Terminal, clientId: string, options: A
         ...(keys === undefined ? {} : { jwks: keys }),
         ...(options.dpop === undefined ? {} : { dpop_bound_access_tokens: options.dpop }),
       },
-      { hasSecret: secret !== undefined, knownScopes: knownScopes(config.apis), createdAt: terminal.host.clock.now() },
+      {
+        hasSecret: secret !== undefined,
+        knownScopes: knownScopes(apisOf(config)),
+        createdAt: terminal.host.clock.now(),
+      },
     )
     const [first] = problems
     if (first !== undefined) throw new CommandError(`${first.member}: ${first.problem}`, EXIT.usage)
