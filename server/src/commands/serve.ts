@@ -16,13 +16,14 @@ export async function serve(terminal: Terminal, options: { config?: string }): P
   const logger = { level: terminal.environment['LATCHKEY_LOG_LEVEL'] ?? 'info' }
   const app = await buildApp({ config, store, host: terminal.host, masterSecret, logger })
   const { host, port } = config.listen
+  let address: string
   try {
-    await app.listen({ host, port })
+    address = await app.listen({ host, port })
   } catch (error) {
     await app.close()
     throw listenProblem(error, host, port)
   }
-  terminal.say(`Latchkey serves ${config.issuer}`)
+  terminal.say(`Latchkey serves ${config.issuer}, listening on ${address}`)
   if (path === undefined)
     terminal.say('No latchkey.json here: defaults are used, with no API and no client yet (docs/configuration.md).')
   if ((await store.users.all()).length === 0) terminal.say('No account yet: npx latchkey user add you@example.com')
