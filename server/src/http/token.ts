@@ -1,14 +1,102 @@
 // POST /token (RFC 6749 §3.2): plain values in, the protocol's answer out.
+import { DEVICE_CODE_GRANT, type GrantType, JWT_BEARER_GRANT } from '@latchkey/shared'
 import type { FastifyInstance } from 'fastify'
+import Type, { type TProperties } from 'typebox'
 import type { Provider } from '../oauth/provider.ts'
 import { exchange } from '../oauth/token-endpoint.ts'
 import { callerOf, formOf, refuseOtherMethods } from './oauth-scope.ts'
+import {
+  answer,
+  CLIENT_AUTHENTICATION,
+  CLIENT_ERRORS,
+  CLIENT_FIELDS,
+  DPOP_HEADER,
+  DPOP_NONCE,
+  described,
+  errors,
+  FORM,
+  fields,
+  SCOPE_FIELDS,
+  text,
+} from './openapi.ts'
 
 export function tokenRoute(app: FastifyInstance, provider: Provider): void {
-  app.post('/token', async (request, reply) => {
+  app.post('/token', described(TOKEN), async (request, reply) => {
     const tokens = await exchange(provider, { form: formOf(request), ...callerOf(request) })
     if (tokens.token_type === 'DPoP') reply.header('DPoP-Nonce', provider.dpop.nonces.current())
     return tokens
   })
   refuseOtherMethods(app, '/token', ['POST'])
 }
+
+const VERIFIER = { code_verifier: text('The PKCE verifier, where a challenge was given (RFC 7636).') }
+
+/** The form of one grant; the client's own fields and scopes go with every one. */
+function grantForm(type: GrantType, title: string, properties: TProperties, ...required: readonly string[]) {
+  const form = fields(
+    { grant_type: Type.Literal(type), ...properties, ...SCOPE_FIELDS, ...CLIENT_FIELDS },
+    'grant_type',
+    ...required,
+  )
+  return { ...form, title }
+}
+
+const TOKEN = {
+  tags: ['tokens'],
+  summary: 'Exchange a grant for tokens',
+  description:
+    'RFC 6749 §3.2. A waiting device asks here again and again (RFC 8628 §3.4), no faster than its interval.',
+  security: CLIENT_AUTHENTICATION,
+  headers: DPOP_HEADER,
+  consumes: FORM,
+  body: Type.Union([
+    grantForm(
+      DEVICE_CODE_GRANT,
+      'Device code',
+      { device_code: text('From the device authorization.'), ...VERIFIER },
+      'device_code',
+    ),
+    grantForm(
+      'authorization_code',
+      'Authorization code',
+      { code: text('From the redirect.'), redirect_uri: text('If sent, the one of the authorization.'), ...VERIFIER },
+      'code',
+    ),
+    grantForm(
+      'refresh_token',
+      'Refresh token',
+      { refresh_token: text('The newest one; each is used once.') },
+      'refresh_token',
+    ),
+    grantForm('client_credentials', 'Client credentials', {}),
+    grantForm(
+      JWT_BEARER_GRANT,
+      'A device’s key',
+      { assertion: text('A JWT signed by the key that the lost link is bound to (RFC 7523).') },
+      'assertion',
+    ),
+  ]),
+  response: {
+    200: answer(
+      'Tokens.',
+      fields(
+        {
+          access_token: text('Goes to the API, which checks it.'),
+          token_type: Type.String({ enum: ['Bearer', 'DPoP'] }),
+          expires_in: Type.Integer({ description: 'Seconds.' }),
+          scope: text('What was granted, separated by spaces.'),
+          refresh_token: text('Replaces the one before; for devices and for offline_access.'),
+          id_token: text('Who signed in, for openid.'),
+        },
+        ...['access_token', 'token_type', 'expires_in', 'scope'],
+      ),
+      DPOP_NONCE,
+    ),
+    ...errors([
+      ...(['invalid_request', 'invalid_grant', 'unauthorized_client', 'unsupported_grant_type'] as const),
+      ...(['invalid_scope', 'invalid_target', 'authorization_pending', 'slow_down', 'access_denied'] as const),
+      ...(['expired_token', 'invalid_dpop_proof', 'use_dpop_nonce'] as const),
+    ]),
+    ...CLIENT_ERRORS,
+  },
+} as const
