@@ -11,6 +11,7 @@ import { linkRoutes } from './http/link.ts'
 import { speakOAuth } from './http/oauth-scope.ts'
 import { speakToPeople } from './http/page-scope.ts'
 import { parRoute } from './http/par.ts'
+import { describeRoutes } from './http/openapi.ts'
 import { publishedRoutes } from './http/published.ts'
 import { signInRoutes } from './http/sign-in.ts'
 import { tokenRoute } from './http/token.ts'
@@ -90,6 +91,7 @@ export async function buildApp(parts: Parts): Promise<FastifyInstance> {
   const provider = await openProvider(parts, (event) => app.log.info(event, event.event))
   const base = new URL(config.issuer).pathname.replace(/\/$/, '')
 
+  await describeRoutes(app, config.issuer, base)
   publishedRoutes(app, provider, base)
   healthRoutes(app, provider)
   await app.register(
