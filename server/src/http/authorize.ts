@@ -17,8 +17,7 @@ import { type Form, type Parameters, readParameters } from '../oauth/parameters.
 import type { Provider } from '../oauth/provider.ts'
 import type { AuthorizationRequest, Client } from '../oauth/records.ts'
 import { digestOf, randomToken } from '../oauth/vault.ts'
-import { parseForm } from './form.ts'
-import { ownForm, PageProblem, type Pages } from './page-scope.ts'
+import { ownForm, PageProblem, type Pages, queryForm } from './page-scope.ts'
 import { identityIn, sentencesFor } from './permission-words.ts'
 
 export function authorizeRoutes(app: FastifyInstance, provider: Provider, pages: Pages): void {
@@ -188,10 +187,4 @@ function redirectUriIn(client: Client, form: Form): string {
   const redirectUri = values.length > 1 ? undefined : redirectUriOf(client, parameters)
   if (redirectUri === undefined) throw new PageProblem('unknown_app', 400)
   return redirectUri
-}
-
-/** The query, read as strictly as a form. */
-function queryForm(request: FastifyRequest): Form {
-  const at = request.url.indexOf('?')
-  return parseForm(Buffer.from(at < 0 ? '' : request.url.slice(at + 1)), { lineBreaks: 'refused' })
 }

@@ -105,7 +105,8 @@ export function speakToPeople(app: FastifyInstance, provider: Provider, brand: s
       }
     },
     show(reply, html, status = 200) {
-      const goesTo = reply.request.visitor?.visit.errand.authorization?.redirectUri
+      const { authorization, logout } = reply.request.visitor?.visit.errand ?? {}
+      const goesTo = authorization?.redirectUri ?? logout?.redirectUri
       if (goesTo !== undefined) reply.header('Content-Security-Policy', `${CONTENT_POLICY} ${sourceOf(goesTo)}`)
       return reply.code(status).type('text/html; charset=utf-8').send(html)
     },
@@ -134,6 +135,12 @@ export function ownForm(request: FastifyRequest, ...subjects: readonly (string |
   const accepted = subjects.length === 0 ? [undefined] : subjects
   if (!accepted.some((subject) => request.visitor.isFormToken(token, subject))) throw new PageProblem('stale_form', 403)
   return form
+}
+
+/** The query, read as strictly as a form. */
+export function queryForm(request: FastifyRequest): Form {
+  const at = request.url.indexOf('?')
+  return parseForm(Buffer.from(at < 0 ? '' : request.url.slice(at + 1)), { lineBreaks: 'refused' })
 }
 
 /** Browsers hold form-action against the whole chain of redirects that a form starts: here, back to the client. */

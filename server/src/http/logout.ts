@@ -1,0 +1,78 @@
+// GET and POST /logout: a client's wish; the person decides (OpenID Connect RP-Initiated Logout §2). What a person gave
+// a device survives, unless the person says otherwise.
+import { loggedOutPage, logoutPage } from '@latchkey/verifier-web'
+import type { FastifyInstance, FastifyReply, FastifyRequest } from 'fastify'
+import { readLogoutRequest } from '../oauth/logout.ts'
+import { type Form, readParameters } from '../oauth/parameters.ts'
+import type { Provider } from '../oauth/provider.ts'
+import { update } from '../oauth/store.ts'
+import { revoke } from '../oauth/token-family.ts'
+import { ownForm, PageProblem, type Pages, queryForm } from './page-scope.ts'
+
+const SUBJECT = 'logout'
+
+export function logoutRoutes(app: FastifyInstance, provider: Provider, pages: Pages): void {
+  app.get('/logout', (request, reply) => start(request, reply, queryForm(request)))
+  app.post('/logout', { config: { fromAnywhere: true } }, (request, reply) => {
+    if (!(request.body instanceof Map)) throw new PageProblem('bad_request', 400)
+    return start(request, reply, request.body as Form)
+  })
+
+  async function start(request: FastifyRequest, reply: FastifyReply, form: Form) {
+    const asked = await readLogoutRequest(provider, readParameters(form))
+    if (asked === undefined) throw new PageProblem('unknown_app', 400)
+    const { client, redirectUri, state } = asked
+    const logout = {
+      ...(client === undefined ? {} : { client: client.name }),
+      ...(redirectUri === undefined ? {} : { redirectUri }),
+      ...(state === undefined ? {} : { state }),
+    }
+    pages.cookies.keep(reply, request.visitor, { logout })
+    return pages.go(reply, '/logout/confirm')
+  }
+
+  app.get('/logout/confirm', (request, reply) => {
+    const { signedIn, visit } = request.visitor
+    const { logout = {} } = visit.errand
+    if (signedIn === undefined) return leave(request, reply, false)
+    const client = logout.redirectUri === undefined || logout.client === undefined ? {} : { client: logout.client }
+    return pages.show(reply, logoutPage(pages.chrome(request, SUBJECT), { ...client, devicesToo: true }))
+  })
+
+  app.post('/logout/confirm', async (request, reply) => {
+    const form = ownForm(request, SUBJECT)
+    const { signedIn } = request.visitor
+    if (form.get('answer')?.[0] !== 'yes' || signedIn === undefined) {
+      pages.cookies.keep(reply, request.visitor, {})
+      return pages.go(reply, '/link')
+    }
+    const devicesToo = form.get('devices')?.[0] === 'yes'
+    if (devicesToo) await endDevices(signedIn.user.id)
+    await pages.cookies.signOut(reply, request.visitor)
+    return leave(request, reply, devicesToo)
+  })
+
+  function leave(request: FastifyRequest, reply: FastifyReply, devicesToo: boolean) {
+    const { logout = {} } = request.visitor.visit.errand
+    pages.cookies.keep(reply, request.visitor, {})
+    if (logout.redirectUri !== undefined) {
+      const { redirectUri, state } = logout
+      const query =
+        state === undefined ? '' : `${redirectUri.includes('?') ? '&' : '?'}state=${encodeURIComponent(state)}`
+      return reply.redirect(redirectUri + query, 303)
+    }
+    const { account: _, ...chrome } = pages.chrome(request)
+    return pages.show(reply, loggedOutPage(chrome, { devicesToo }))
+  }
+
+  async function endDevices(userId: string): Promise<void> {
+    const now = provider.host.clock.now()
+    for (const { id, origin } of await provider.store.families.byUser(userId)) {
+      if (origin !== 'device') continue
+      await update(provider.store.families, id, (family) => ({
+        ...(family && { next: revoke(family, now) }),
+        outcome: undefined,
+      }))
+    }
+  }
+}
