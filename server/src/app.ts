@@ -7,14 +7,19 @@ import { apisOf, type Config } from './config.ts'
 import { authorizeRoutes } from './http/authorize.ts'
 import { deviceAuthorizationRoute } from './http/device-authorization.ts'
 import { healthRoutes } from './http/health.ts'
+import { introspectRoute } from './http/introspect.ts'
 import { linkRoutes } from './http/link.ts'
+import { logoutRoutes } from './http/logout.ts'
 import { speakOAuth } from './http/oauth-scope.ts'
+import { describeRoutes } from './http/openapi.ts'
 import { speakToPeople } from './http/page-scope.ts'
 import { parRoute } from './http/par.ts'
-import { describeRoutes } from './http/openapi.ts'
 import { publishedRoutes } from './http/published.ts'
+import { revokeRoute } from './http/revoke.ts'
 import { signInRoutes } from './http/sign-in.ts'
 import { tokenRoute } from './http/token.ts'
+import { userinfoRoutes } from './http/userinfo.ts'
+import { createAccessTokens } from './oauth/access-tokens.ts'
 import { createClientDirectory } from './oauth/client-directory.ts'
 import { createDpopNonces } from './oauth/dpop-nonces.ts'
 import { createDpopProofs } from './oauth/dpop-proof.ts'
@@ -24,12 +29,14 @@ import { openSigningKeys } from './oauth/signing-keys.ts'
 import type { Store } from './oauth/store.ts'
 import { createThrottle } from './oauth/throttle.ts'
 import { createVault } from './oauth/vault.ts'
+import { type Every, everyInterval } from './ops/interval.ts'
 import { steadyClock } from './ops/steady-clock.ts'
 
 const BODY_LIMIT_BYTES = 16 * 1024
 const REQUEST_TIMEOUT_MS = 30_000
 const HEADERS_TIMEOUT_MS = 10_000
 const PURGE_EVERY_MS = 60_000
+const KEYS_EVERY_MS = 30_000
 const FAILED_CLIENTS = { most: 20, windowSeconds: 60 }
 
 export interface Parts {
@@ -40,6 +47,8 @@ export interface Parts {
   readonly masterSecret: Uint8Array
   /** Fastify's: a pino configuration, or false. */
   readonly logger?: FastifyServerOptions['logger']
+  /** By the machine's timer when absent. */
+  readonly every?: Every
 }
 
 /** What the protocol works with. Makes the signing keys on first start. Throws when they do not fit the secret. */
@@ -48,7 +57,7 @@ export async function openProvider(parts: Parts, note: (event: ProtocolEvent) =>
   const { limits } = config
   const host = { ...parts.host, clock: steadyClock(parts.host.clock) }
   const vault = createVault(parts.masterSecret, host.entropy)
-  return {
+  const basis = {
     issuer: config.issuer,
     apis: apisOf(config),
     limits: {
@@ -67,7 +76,11 @@ export async function openProvider(parts: Parts, note: (event: ProtocolEvent) =>
     store,
     vault,
     clients: createClientDirectory(config.clients, store.clients),
-    signingKeys: await openSigningKeys(store.signingKeys, vault, host.clock.now()),
+    signingKeys: await openSigningKeys(store.signingKeys, vault, host.clock, limits.signing_key_days),
+  }
+  return {
+    ...basis,
+    accessTokens: createAccessTokens(basis),
     dpop: createDpopProofs(createDpopNonces(host.entropy, host.clock), host.clock),
     failedClients: createThrottle(FAILED_CLIENTS, host.clock),
     pacing: createPacing({ ...SLOW_DOWN, intervalSeconds: limits.poll_interval_seconds }),
@@ -100,6 +113,9 @@ export async function buildApp(parts: Parts): Promise<FastifyInstance> {
       deviceAuthorizationRoute(scope, provider)
       parRoute(scope, provider)
       tokenRoute(scope, provider)
+      introspectRoute(scope, provider)
+      revokeRoute(scope, provider)
+      userinfoRoutes(scope, provider)
       done()
     },
     { prefix: base },
@@ -111,6 +127,7 @@ export async function buildApp(parts: Parts): Promise<FastifyInstance> {
       signInRoutes(scope, provider, pages)
       linkRoutes(scope, provider, pages)
       authorizeRoutes(scope, provider, pages)
+      logoutRoutes(scope, provider, pages)
       scope.setNotFoundHandler((request, reply) =>
         pages.show(reply, problemPage(pages.chrome(request), { problem: 'not_found' }), 404),
       )
@@ -119,12 +136,25 @@ export async function buildApp(parts: Parts): Promise<FastifyInstance> {
     { prefix: base },
   )
 
-  const purge = setInterval(() => {
+  const every = parts.every ?? everyInterval
+  const endPurging = every(PURGE_EVERY_MS, () => {
     parts.store.purge(provider.host.clock.now()).catch((error) => app.log.warn({ err: error }, 'purging failed'))
-  }, PURGE_EVERY_MS)
-  purge.unref()
+  })
+  let keysKept = Promise.resolve()
+  const keepKeys = () => {
+    keysKept = provider.signingKeys.upkeep().then(
+      (made) => {
+        for (const { id, alg } of made) app.log.info({ event: 'signing_key', kid: id, alg }, 'a new signing key')
+      },
+      (error) => app.log.warn({ err: error }, 'the signing keys could not be looked after'),
+    )
+  }
+  const endKeeping = every(KEYS_EVERY_MS, keepKeys)
+  app.addHook('onReady', async () => keepKeys())
   app.addHook('onClose', async () => {
-    clearInterval(purge)
+    endPurging()
+    endKeeping()
+    await keysKept
     await parts.store.close()
   })
   return app

@@ -1,11 +1,14 @@
-// Where tokens are made, and nowhere else: access tokens by RFC 9068, id_tokens by OpenID Connect Core §2.
+// Where tokens are made, and nowhere else: access tokens by RFC 9068 or opaque, id_tokens by OpenID Connect Core §2.
+// How they are read again: access-tokens.ts.
 import { createHash } from 'node:crypto'
 import type { TokenResponse } from '@latchkey/shared'
 import { SignJWT } from 'jose'
+import { ACCESS_TOKEN_TYPE, type AccessTokenClaims, OPAQUE_PREFIX } from './access-tokens.ts'
 import type { Provider } from './provider.ts'
 import type { Authentication, Client, SigningAlgorithm } from './records.ts'
 import type { Reach } from './scopes.ts'
-import { randomToken } from './vault.ts'
+import { claimsAbout, subjectFor } from './subjects.ts'
+import { digestOf, randomToken } from './vault.ts'
 
 /** A redeemed grant: whom the tokens speak for and how far they reach. */
 export interface Entitlement {
@@ -33,7 +36,12 @@ const ID_TOKEN_SECONDS = 600
 export async function issueTokens(provider: Provider, entitlement: Entitlement): Promise<TokenResponse> {
   const { reach, user, refreshToken } = entitlement
   const expiresInSeconds = user === undefined ? provider.limits.clientTokenSeconds : provider.limits.userTokenSeconds
-  const accessToken = await signAccessToken(provider, entitlement, expiresInSeconds)
+  const claims = accessTokenClaims(provider, entitlement, expiresInSeconds)
+  const api = provider.apis.find((candidate) => candidate.resource === claims.aud)
+  const accessToken =
+    api?.access_token_format === 'opaque'
+      ? await keepOpaqueToken(provider, claims)
+      : await signAccessToken(provider, claims)
   const idToken =
     user !== undefined && reach.scope.includes('openid')
       ? await signIdToken(provider, entitlement, user, accessToken)
@@ -48,13 +56,12 @@ export async function issueTokens(provider: Provider, entitlement: Entitlement):
   }
 }
 
-function signAccessToken(provider: Provider, entitlement: Entitlement, expiresInSeconds: number): Promise<string> {
+function accessTokenClaims(provider: Provider, entitlement: Entitlement, expiresInSeconds: number): AccessTokenClaims {
   const { client, reach, user, jkt, familyId } = entitlement
-  const { kid, alg, privateKey } = provider.signingKeys.active('ES256')
   const issuedAt = Math.floor(provider.host.clock.now() / 1000)
-  return new SignJWT({
+  return {
     iss: provider.issuer,
-    sub: user?.id ?? client.id,
+    sub: user === undefined ? client.id : subjectFor(provider.vault, client, user.id),
     aud: reach.resource,
     client_id: client.id,
     iat: issuedAt,
@@ -64,9 +71,24 @@ function signAccessToken(provider: Provider, entitlement: Entitlement, expiresIn
     ...(jkt === undefined ? {} : { cnf: { jkt } }),
     ...(familyId === undefined ? {} : { link: familyId }),
     ...(user === undefined ? {} : authenticationClaims(user.authentication)),
+  }
+}
+
+function signAccessToken(provider: Provider, claims: AccessTokenClaims): Promise<string> {
+  const { kid, alg, privateKey } = provider.signingKeys.active('ES256')
+  return new SignJWT({ ...claims }).setProtectedHeader({ typ: ACCESS_TOKEN_TYPE, alg, kid }).sign(privateKey)
+}
+
+/** Nothing but a name for what is kept here: its API asks what it means (introspection.ts). */
+async function keepOpaqueToken({ host, store }: Provider, claims: AccessTokenClaims): Promise<string> {
+  const token = OPAQUE_PREFIX + randomToken(host.entropy)
+  await store.opaqueTokens.insert({
+    id: digestOf(token),
+    version: 0,
+    expiresAt: claims.exp * 1000,
+    claims: { ...claims },
   })
-    .setProtectedHeader({ typ: 'at+jwt', alg, kid })
-    .sign(privateKey)
+  return token
 }
 
 async function signIdToken(
@@ -80,7 +102,7 @@ async function signIdToken(
   const person = await provider.store.users.get(user.id)
   return new SignJWT({
     iss: provider.issuer,
-    sub: user.id,
+    sub: subjectFor(provider.vault, client, user.id),
     aud: client.id,
     ...(nonce === undefined ? {} : { nonce }),
     iat: issuedAt,
@@ -88,8 +110,7 @@ async function signIdToken(
     at_hash: leftHalfHash(accessToken, alg),
     ...authenticationClaims(user.authentication),
     // A device greets its person by name at once; it need not ask again for what was granted already.
-    ...(person !== undefined && reach.scope.includes('profile') ? { name: person.name } : {}),
-    ...(person !== undefined && reach.scope.includes('email') ? { email: person.email } : {}),
+    ...(person === undefined ? {} : claimsAbout(person, reach.scope)),
   })
     .setProtectedHeader({ typ: 'JWT', alg, kid })
     .sign(privateKey)

@@ -1,5 +1,6 @@
 // What the protocol works with, put together once at start and only read afterwards.
 import type { Host } from '@latchkey/shared'
+import type { AccessTokens } from './access-tokens.ts'
 import type { ClientDirectory } from './client-directory.ts'
 import type { DpopProofs } from './dpop-proof.ts'
 import type { Pacing } from './pacing.ts'
@@ -41,6 +42,7 @@ export interface Provider {
   readonly vault: Vault
   readonly clients: ClientDirectory
   readonly signingKeys: SigningKeys
+  readonly accessTokens: AccessTokens
   readonly pacing: Pacing
   readonly dpop: DpopProofs
   /** Failed client authentications, by client and address. */
@@ -54,4 +56,5 @@ export type ProtocolEvent =
   | { readonly event: 'foreign_refresh_token'; readonly familyId: string; readonly clientId: string }
   | { readonly event: 'code_reuse'; readonly familyId: string; readonly clientId: string }
   | { readonly event: 'rescued'; readonly familyId: string; readonly clientId: string }
+  | { readonly event: 'unlinked'; readonly familyId: string; readonly clientId: string }
   | { readonly event: 'linked'; readonly familyId: string; readonly clientId: string; readonly userId: string }
