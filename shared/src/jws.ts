@@ -39,8 +39,8 @@ export type JsonObject = Readonly<Record<string, unknown>>
 export const isJsonObject = (value: unknown): value is JsonObject =>
   typeof value === 'object' && value !== null && !Array.isArray(value)
 
-/** Parses strict UTF-8 that holds one JSON object of a few levels. @throws JwsError `malformed` */
-export function parseJsonObject(bytes: Uint8Array): JsonObject {
+/** Parses strict UTF-8 that holds one JSON object of at most `levels` levels. @throws JwsError `malformed` */
+export function parseJsonObject(bytes: Uint8Array, levels: number = DEEPEST_JSON): JsonObject {
   let value: unknown
   try {
     value = JSON.parse(new TextDecoder('utf-8', { fatal: true }).decode(bytes))
@@ -48,7 +48,7 @@ export function parseJsonObject(bytes: Uint8Array): JsonObject {
     throw new JwsError('malformed', 'not JSON', { cause })
   }
   if (!isJsonObject(value)) throw new JwsError('malformed', 'not a JSON object')
-  if (!isShallow(value, DEEPEST_JSON)) throw new JwsError('malformed', 'JSON nested too deeply')
+  if (!isShallow(value, levels)) throw new JwsError('malformed', 'JSON nested too deeply')
   return value
 }
 
