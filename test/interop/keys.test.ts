@@ -38,7 +38,7 @@ describe('openid-client with keys: DPoP and private_key_jwt', () => {
       execute: [oidc.allowInsecureRequests, oidc.enableNonRepudiationChecks],
     })
 
-  it('gets a token by an assertion of its key, and one bound to another key', async () => {
+  it('CLI-06 DP-05 gets a token by an assertion of its key, and one bound to another key', async () => {
     const config = await discover('box', oidc.PrivateKeyJwt(boxKey))
     const parameters = { scope: 'library:read', resource: LIBRARY }
     expect(await oidc.clientCredentialsGrant(config, parameters)).toMatchObject({ token_type: 'bearer' })
@@ -48,14 +48,14 @@ describe('openid-client with keys: DPoP and private_key_jwt', () => {
     expect(decodeJwt(bound.access_token)).toMatchObject({ cnf: { jkt: await DPoP.calculateThumbprint() } })
   })
 
-  it('is refused with an assertion of a key that is not registered', async () => {
+  it('CLI-10 CLI-04 is refused with an assertion of a key that is not registered', async () => {
     const { privateKey } = await oidc.randomDPoPKeyPair('ES256')
     const config = await discover('box', oidc.PrivateKeyJwt(privateKey))
     const asked = oidc.clientCredentialsGrant(config, { scope: 'library:read' })
     await expect(asked).rejects.toMatchObject({ status: 401 })
   })
 
-  it('brings its key when it picks the tokens up, and must bring it again to refresh', async () => {
+  it('RT-11 DP-05 brings its key when it picks the tokens up, and must bring it again to refresh', async () => {
     const config = await discover('tv', oidc.None())
     const started = await oidc.initiateDeviceAuthorization(config, { scope: 'openid offline_access library:read' })
     await person.decide(started.user_code, 'approve')
@@ -72,7 +72,7 @@ describe('openid-client with keys: DPoP and private_key_jwt', () => {
     expect(refreshed.token_type).toBe('dpop')
   })
 
-  it('picks up with its key what a bound client began with it', async () => {
+  it('DP-04 DP-07 picks up with its key what a bound client began with it', async () => {
     const config = await discover('bound-tv', oidc.None())
     const key = await oidc.randomDPoPKeyPair('ES256')
     const htu = `${server.issuer}/device_authorization`

@@ -63,16 +63,19 @@ describe('oauth4webapi, which others wrote', () => {
   it.each([
     ['reports', 'client_secret_basic', oauth.ClientSecretBasic],
     ['posted', 'client_secret_post', oauth.ClientSecretPost],
-  ] as const)('gets a token for %s by client credentials (%s)', async (client_id, _method, authentication) => {
-    const client = { client_id }
-    const parameters = { scope: 'library:read', resource: LIBRARY }
-    const proof = authentication(REPORTS_SECRET)
-    const answer = await oauth.clientCredentialsGrantRequest(as, client, proof, parameters, insecure)
-    const tokens = await oauth.processClientCredentialsResponse(as, client, answer)
-    expect(tokens).toMatchObject({ token_type: 'bearer', scope: 'library:read' })
-  })
+  ] as const)(
+    'CLI-01 CLI-02 gets a token for %s by client credentials (%s)',
+    async (client_id, _method, authentication) => {
+      const client = { client_id }
+      const parameters = { scope: 'library:read', resource: LIBRARY }
+      const proof = authentication(REPORTS_SECRET)
+      const answer = await oauth.clientCredentialsGrantRequest(as, client, proof, parameters, insecure)
+      const tokens = await oauth.processClientCredentialsResponse(as, client, answer)
+      expect(tokens).toMatchObject({ token_type: 'bearer', scope: 'library:read' })
+    },
+  )
 
-  it('is told by a challenge that its secret is wrong (RFC 6749 §5.2)', async () => {
+  it('CLI-04 is told by a challenge that its secret is wrong (RFC 6749 §5.2)', async () => {
     const client = { client_id: 'reports' }
     const wrong = oauth.ClientSecretBasic('wrong')
     const answer = await oauth.clientCredentialsGrantRequest(as, client, wrong, {}, insecure)

@@ -62,14 +62,17 @@ describe('openid-client, which others wrote', () => {
   it.each([
     ['reports', 'client_secret_basic', oidc.ClientSecretBasic],
     ['posted', 'client_secret_post', oidc.ClientSecretPost],
-  ] as const)('gets a token for %s by client credentials (%s)', async (clientId, _method, authentication) => {
-    const config = await discover(clientId, authentication(REPORTS_SECRET))
-    const tokens = await oidc.clientCredentialsGrant(config, { scope: 'library:read', resource: LIBRARY })
-    expect(tokens).toMatchObject({ token_type: 'bearer', scope: 'library:read' })
-    expect(tokens.refresh_token).toBeUndefined()
-  })
+  ] as const)(
+    'CLI-01 CLI-02 gets a token for %s by client credentials (%s)',
+    async (clientId, _method, authentication) => {
+      const config = await discover(clientId, authentication(REPORTS_SECRET))
+      const tokens = await oidc.clientCredentialsGrant(config, { scope: 'library:read', resource: LIBRARY })
+      expect(tokens).toMatchObject({ token_type: 'bearer', scope: 'library:read' })
+      expect(tokens.refresh_token).toBeUndefined()
+    },
+  )
 
-  it('is refused with a wrong secret', async () => {
+  it('CLI-04 is refused with a wrong secret', async () => {
     const config = await discover('reports', oidc.ClientSecretBasic('wrong'))
     const asked = oidc.clientCredentialsGrant(config, { scope: 'library:read' })
     await expect(asked).rejects.toMatchObject({ status: 401 })
