@@ -2,7 +2,7 @@
 
 const LOOPBACK_ADDRESSES = ['127.0.0.1', '[::1]']
 // A private scheme belongs to a domain's owner, so it has a dot (RFC 8252 §7.1).
-const PRIVATE_SCHEME = /^[a-z][a-z0-9+-]*(?:\.[a-z0-9+-]+)+:\/?[^/]/i
+const PRIVATE_SCHEME = /^[a-z][a-z0-9+-]*(?:\.[a-z0-9+-]+)+:\/{0,2}[^/]/i
 
 /** https, http on loopback, or a private scheme with a dot; no fragment, no wildcard (RFC 6749 §3.1.2). */
 export function isRegistrableRedirectUri(uri: string): boolean {
