@@ -11,6 +11,7 @@ import type { Api } from './oauth/provider.ts'
 import { type Client, SIGNING_ALGORITHMS } from './oauth/records.ts'
 import { ENROL_SCOPE, enrolmentApi } from './oauth/registration.ts'
 import { IDENTITY_SCOPES, knownScopes } from './oauth/scopes.ts'
+import { LONGEST_TOKEN_SECONDS } from './oauth/signing-key-life.ts'
 import { digestOf, SMALLEST_MASTER_SECRET_BYTES } from './oauth/vault.ts'
 import { DATABASE_ADDRESS } from './storage/open.ts'
 
@@ -126,8 +127,18 @@ export const ConfigSchema = Type.Object(
       {
         device_code_seconds: seconds(600, 60, 1800, 'How long a device and a person have for the flow.'),
         poll_interval_seconds: seconds(5, 1, 60, 'How long a device waits between two polls.'),
-        user_token_seconds: seconds(600, 60, 86_400, 'Life of an access token that speaks for a person.'),
-        client_token_seconds: seconds(3600, 60, 86_400, 'Life of an access token that speaks for a client.'),
+        user_token_seconds: seconds(
+          600,
+          60,
+          LONGEST_TOKEN_SECONDS,
+          'Life of an access token that speaks for a person.',
+        ),
+        client_token_seconds: seconds(
+          3600,
+          60,
+          LONGEST_TOKEN_SECONDS,
+          'Life of an access token that speaks for a client.',
+        ),
         refresh_idle_days: seconds(90, 1, 3650, 'A link unused for so long ends.'),
         refresh_absolute_days: seconds(365, 1, 3650, 'A link older than this ends.'),
         refresh_grace_seconds: seconds(
@@ -141,6 +152,12 @@ export const ConfigSchema = Type.Object(
           0,
           365,
           'The same for tokens that are bound to a key: it lasts until the new one is used, or so many days.',
+        ),
+        signing_key_days: seconds(
+          90,
+          0,
+          3650,
+          'A signing key that has signed for so long is followed by another; 0: only by command.',
         ),
       },
       { ...closed, default: {} },

@@ -1,6 +1,7 @@
 // The command line. Each command is one function in ./commands; here are their names, options and exit codes.
 import { Command, CommanderError } from 'commander'
 import { clientAdd, clientDisable, clientList, clientRotateSecret } from './commands/clients.ts'
+import { keysList, keysRotate } from './commands/keys.ts'
 import { serve } from './commands/serve.ts'
 import { CommandError, EXIT, type Terminal } from './commands/terminal.ts'
 import { userAdd, userDisable, userEnable, userList, userPasswd } from './commands/users.ts'
@@ -85,5 +86,14 @@ function program(terminal: Terminal): Command {
   withConfig(client.command('rotate-secret <client-id>').description('make a new secret; it goes to stdout')).action(
     (clientId, options) => clientRotateSecret(terminal, clientId, options),
   )
+
+  const keys = group('keys', 'the keys that tokens are signed with')
+  withConfig(keys.command('list').description('list them: kid, algorithm, state, since, until'))
+    .option('--json', 'one JSON object a line')
+    .action((options) => keysList(terminal, options))
+  withConfig(keys.command('rotate').description('make new ones; they go to stdout'))
+    .option('--alg <algorithm>', 'ES256, RS256 or EdDSA (all of them when absent)')
+    .option('--now', 'emergency: they sign at once, and the old ones end at once, with their tokens')
+    .action((options) => keysRotate(terminal, options))
   return latchkey
 }

@@ -124,11 +124,18 @@ export function samples(name: string): { readonly [K in TableName]: RecordOf<K> 
       ...common,
       id: `key-${name}`,
       alg: 'ES256',
-      publicJwk: { kty: 'EC', crv: 'P-256', x: 'x', y: 'y' },
+      generation: numberOf(name),
       sealedPrivateKey: 'sealed',
-      createdAt: LATE,
+      publishedAt: LATE,
+      activeAt: LATE,
+      dropsOlder: true,
     },
   }
+}
+
+/** Different for names that differ, in all that the tests use. */
+function numberOf(name: string): number {
+  return [...name].reduce((sum, letter) => (sum * 31 + letter.charCodeAt(0)) % 2 ** 40, 0)
 }
 
 export const TABLE_NAMES = Object.keys(samples('')) as TableName[]

@@ -1,23 +1,27 @@
-// What anybody may read: metadata and keys, as texts that are made once and may be kept (RFC 8414, RFC 7517).
+// What anybody may read: metadata and keys, as texts that are made once and may be kept (RFC 8414, RFC 7517). Both are
+// served from memory: an API learns our keys while the database is away.
 import { createHash } from 'node:crypto'
 import type { FastifyInstance } from 'fastify'
 import Type from 'typebox'
 import { metadataDocument } from '../oauth/metadata.ts'
 import type { Provider } from '../oauth/provider.ts'
-import { JWKS_MAX_AGE_SECONDS } from '../oauth/signing-keys.ts'
+import { JWKS_MAX_AGE_SECONDS } from '../oauth/signing-key-life.ts'
 import { answer, bare, described, fields, type RouteDescription } from './openapi.ts'
 
 /** `app` is the root: an issuer with a path puts one of the addresses outside of it (RFC 8414 §3.1). */
 export function publishedRoutes(app: FastifyInstance, provider: Provider, base: string): void {
   const metadata = metadataDocument(provider)
-  serve(app, `/.well-known/oauth-authorization-server${base}`, metadata, METADATA)
-  serve(app, `${base}/.well-known/openid-configuration`, metadata, METADATA)
-  serve(app, `${base}/jwks`, provider.signingKeys.jwks, KEYS)
+  serve(app, `/.well-known/oauth-authorization-server${base}`, () => metadata, METADATA)
+  serve(app, `${base}/.well-known/openid-configuration`, () => metadata, METADATA)
+  serve(app, `${base}/jwks`, () => provider.signingKeys.jwks, KEYS)
 }
 
-function serve(app: FastifyInstance, url: string, body: string, description: RouteDescription): void {
-  const etag = `"${createHash('sha256').update(body).digest('base64url')}"`
+function serve(app: FastifyInstance, url: string, current: () => string, description: RouteDescription): void {
+  let tagged = tag(current())
   app.get(url, described(description), (request, reply) => {
+    const text = current()
+    if (text !== tagged.body) tagged = tag(text)
+    const { body, etag } = tagged
     reply.headers({
       ETag: etag,
       'Cache-Control': `public, max-age=${JWKS_MAX_AGE_SECONDS}`,
@@ -28,6 +32,10 @@ function serve(app: FastifyInstance, url: string, body: string, description: Rou
     if (request.headers['if-none-match'] === etag) return reply.code(304).send()
     return reply.type('application/json; charset=utf-8').send(body)
   })
+}
+
+function tag(body: string): { readonly body: string; readonly etag: string } {
+  return { body, etag: `"${createHash('sha256').update(body).digest('base64url')}"` }
 }
 
 const UNCHANGED = { 304: bare('Unchanged since the ETag that was sent.') } as const

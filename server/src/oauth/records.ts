@@ -184,10 +184,15 @@ export interface BrowserSession extends StoredRecord, Authentication {
   readonly openedRequestId?: string
 }
 
+/** A key that signs tokens. The id is its `kid`, the thumbprint of its public part (RFC 7638). */
 export interface SigningKey extends StoredRecord {
   readonly alg: SigningAlgorithm
-  /** Public members only. */
-  readonly publicJwk: Readonly<Record<string, string>>
+  /** Counted from 1 in each algorithm; no two keys of one algorithm have the same. */
+  readonly generation: number
   readonly sealedPrivateKey: string
-  readonly createdAt: number
+  readonly publishedAt: number
+  /** From here on it signs, until a later generation does. */
+  readonly activeAt: number
+  /** Made in an emergency: all older generations ended when it was published. */
+  readonly dropsOlder?: true
 }

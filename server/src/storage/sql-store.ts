@@ -48,7 +48,7 @@ const TABLES = {
   consents: { name: 'consent', keys: { user_id: (r) => r.userId } },
   opaqueTokens: { name: 'opaque_token', keys: {} },
   spent: { name: 'spent_mark', keys: {} },
-  signingKeys: { name: 'signing_key', keys: {} },
+  signingKeys: { name: 'signing_key', keys: { succession: (r) => `${r.alg} ${r.generation}` } },
 } satisfies { [K in Exclude<keyof Store, 'purge' | 'close'>]: TableShape<RecordOf<Store[K]>> }
 
 type RecordOf<T> = T extends Table<infer R> ? R : never

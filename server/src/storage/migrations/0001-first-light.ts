@@ -30,10 +30,14 @@ export async function up(db: Kysely<unknown>): Promise<void> {
   await make('browser_session')
     .addColumn('user_id', text, (column) => column.notNull())
     .execute()
+  // Of several servers that see that a key needs a successor, one makes it.
+  await make('signing_key')
+    .addColumn('succession', text, (column) => column.notNull().unique())
+    .execute()
   await make('consent')
     .addColumn('user_id', text, (column) => column.notNull())
     .execute()
-  for (const name of ['authorization_request', 'authorization_code', 'opaque_token', 'spent_mark', 'signing_key']) {
+  for (const name of ['authorization_request', 'authorization_code', 'opaque_token', 'spent_mark']) {
     await make(name).execute()
   }
 
