@@ -77,6 +77,10 @@ describe('browser sessions', () => {
     expect(await accountShown(planted)).toBe(false)
     await browser.submit('/sign-in', { email: EMAIL, password: PASSWORD })
     expect(browser.cookies.get(SESSION)).not.toBe(first)
+    // The one before is over, whoever else has its cookie.
+    const older = server.browser()
+    older.cookies.set(SESSION, first ?? '')
+    expect(await accountShown(older)).toBe(false)
   })
 
   it('SES-01 the session is kept here, under a digest', async () => {
