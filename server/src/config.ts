@@ -7,7 +7,7 @@ import Type, { type Static, type TSchema } from 'typebox'
 import { Value } from 'typebox/value'
 import { formProblems, isObject, schemaForEditors } from './config-form.ts'
 import { type ClientMetadata, readClientMetadata, SHORTEST_SECRET } from './oauth/client-metadata.ts'
-import type { Api } from './oauth/provider.ts'
+import type { Api, Provider } from './oauth/provider.ts'
 import { type Client, SIGNING_ALGORITHMS } from './oauth/records.ts'
 import { ENROL_SCOPE, enrolmentApi } from './oauth/registration.ts'
 import { IDENTITY_SCOPES, knownScopes } from './oauth/scopes.ts'
@@ -41,6 +41,7 @@ const ApiEntry = Type.Object(
       Type.Array(Type.String(), { description: 'The scopes that a device may be given; without it, all of them.' }),
     ),
     access_token_format: Type.Optional(oneOf(['jwt', 'opaque'] as const)),
+    access_token_signing_alg: Type.Optional(oneOf(SIGNING_ALGORITHMS)),
     introspection_clients: Type.Optional(
       Type.Array(Type.String(), { description: 'Clients that may ask what a token of this API means (RFC 7662).' }),
     ),
@@ -355,7 +356,7 @@ function checkApis({ apis }: RawConfig, problems: string[]): void {
 /** An enrolled device acts as itself: its scopes are those of APIs, none about a person. */
 function checkRegistration({ apis, registration }: RawConfig, problems: string[]): void {
   const ofApis = new Set(apis.flatMap((api) => Object.keys(api.scopes)))
-  for (const scope of registration?.scope.split(' ').filter((name) => name !== '') ?? []) {
+  for (const scope of scopeNames(registration?.scope ?? '')) {
     if (!ofApis.has(scope)) problems.push(`registration.scope: "${scope}" is a scope of no API`)
   }
 }
@@ -367,6 +368,17 @@ export function apisOf({
   registration,
 }: Pick<RawConfig, 'issuer' | 'apis' | 'registration'>): readonly Api[] {
   return registration?.enabled ? [...apis, enrolmentApi(issuer)] : apis
+}
+
+/** What of it the protocol works with: nothing, where registration is off. */
+export function registrationTerms({ registration }: Pick<RawConfig, 'registration'>): Pick<Provider, 'registration'> {
+  if (!registration?.enabled) return {}
+  const { scope, devices_per_user: devicesPerUser } = registration
+  return { registration: { scope: scopeNames(scope), devicesPerUser } }
+}
+
+function scopeNames(text: string): readonly string[] {
+  return [...new Set(text.split(' ').filter((name) => name !== ''))]
 }
 
 function readMasterSecret(raw: RawConfig, readSecret: ReadSecret, problems: string[]): Uint8Array | undefined {

@@ -1,5 +1,5 @@
 // A terminal in memory for the server's commands: what goes to stdout and to stderr, and what a person would type.
-import { systemHost } from '@latchkey/shared'
+import { type Host, systemHost } from '@latchkey/shared'
 import type { Terminal } from '../../server/src/commands/terminal.ts'
 import { main } from '../../server/src/main.ts'
 
@@ -19,7 +19,11 @@ export interface ServerTerminal {
 }
 
 /** `typed` answers a question for a secret; without it nobody is there to ask. */
-export function serverTerminal(environment: Readonly<Record<string, string>> = {}, typed?: string): ServerTerminal {
+export function serverTerminal(
+  environment: Readonly<Record<string, string>> = {},
+  typed?: string,
+  host: Host = systemHost,
+): ServerTerminal {
   const begin = (words: readonly string[], input: string, hear: (line: string) => void = () => undefined) => {
     const out: string[] = []
     const err: string[] = []
@@ -28,7 +32,7 @@ export function serverTerminal(environment: Readonly<Record<string, string>> = {
       stop = resolve
     })
     const terminal: Terminal = {
-      host: systemHost,
+      host,
       environment,
       print: (text) => void out.push(...text.split('\n')),
       say(text) {

@@ -41,7 +41,7 @@ export async function issueTokens(provider: Provider, entitlement: Entitlement):
   const accessToken =
     api?.access_token_format === 'opaque'
       ? await keepOpaqueToken(provider, claims)
-      : await signAccessToken(provider, claims)
+      : await signAccessToken(provider, claims, api?.access_token_signing_alg ?? 'ES256')
   const idToken =
     user !== undefined && reach.scope.includes('openid')
       ? await signIdToken(provider, entitlement, user, accessToken)
@@ -74,8 +74,8 @@ function accessTokenClaims(provider: Provider, entitlement: Entitlement, expires
   }
 }
 
-function signAccessToken(provider: Provider, claims: AccessTokenClaims): Promise<string> {
-  const { kid, alg, privateKey } = provider.signingKeys.active('ES256')
+function signAccessToken(provider: Provider, claims: AccessTokenClaims, algorithm: SigningAlgorithm): Promise<string> {
+  const { kid, alg, privateKey } = provider.signingKeys.active(algorithm)
   return new SignJWT({ ...claims }).setProtectedHeader({ typ: ACCESS_TOKEN_TYPE, alg, kid }).sign(privateKey)
 }
 

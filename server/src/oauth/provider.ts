@@ -4,6 +4,7 @@ import type { AccessTokens } from './access-tokens.ts'
 import type { ClientDirectory } from './client-directory.ts'
 import type { DpopProofs } from './dpop-proof.ts'
 import type { Pacing } from './pacing.ts'
+import type { SigningAlgorithm } from './records.ts'
 import type { SigningKeys } from './signing-keys.ts'
 import type { Store } from './store.ts'
 import type { Throttle } from './throttle.ts'
@@ -20,8 +21,17 @@ export interface Api {
   readonly device_scopes?: readonly string[]
   /** RFC 9068 JWTs, or opaque tokens that only introspection reads. JWTs when absent. */
   readonly access_token_format?: 'jwt' | 'opaque'
+  /** What its JWTs are signed with; ES256 when absent. */
+  readonly access_token_signing_alg?: SigningAlgorithm
   /** Clients that may introspect its tokens. */
   readonly introspection_clients?: readonly string[]
+}
+
+/** Devices that register themselves as clients. */
+export interface RegistrationTerms {
+  /** What an enrolled device may ask for, as itself. */
+  readonly scope: readonly string[]
+  readonly devicesPerUser: number
 }
 
 export interface Limits {
@@ -37,6 +47,8 @@ export interface Provider {
   readonly issuer: string
   readonly apis: readonly Api[]
   readonly limits: Limits
+  /** Absent: nobody can register. */
+  readonly registration?: RegistrationTerms
   readonly host: Host
   readonly store: Store
   readonly vault: Vault
@@ -57,4 +69,6 @@ export type ProtocolEvent =
   | { readonly event: 'code_reuse'; readonly familyId: string; readonly clientId: string }
   | { readonly event: 'rescued'; readonly familyId: string; readonly clientId: string }
   | { readonly event: 'unlinked'; readonly familyId: string; readonly clientId: string }
+  | { readonly event: 'registered'; readonly clientId: string; readonly userId: string }
+  | { readonly event: 'removed'; readonly clientId: string }
   | { readonly event: 'linked'; readonly familyId: string; readonly clientId: string; readonly userId: string }
