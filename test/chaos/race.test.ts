@@ -12,6 +12,9 @@ import { testServer } from '../support/test-server.ts'
 
 // Two polls of one code at the instant of its approval. Whatever the order: tokens once, one family.
 
+// Hundreds of durable writes each; a busy machine may take its time.
+const PATIENCE = { timeout: 120_000 }
+
 async function approve(store: Store, user: User | undefined, deviceCode: string, now: number): Promise<void> {
   const outcome = await update(store.deviceRequests, digestOf(deviceCode), (request) => {
     const decision = { userId: user?.id ?? '', decidedAt: now, authenticatedAt: now, amr: ['pwd'] }
@@ -90,14 +93,14 @@ describe('two polls at the instant of approval', () => {
     return row
   }
 
-  it('NEG-07 500 times on one server: tokens once, one family each', async () => {
+  it('NEG-07 500 times on one server: tokens once, one family each', PATIENCE, async () => {
     const [first] = servers
     if (first === undefined) throw new Error('no server')
     expect(await run(500, first, first)).toEqual({ 1: 500 })
     expect(familiesOnDisk()).toEqual({ families: 500 })
   })
 
-  it('NEG-07 500 times on two servers that share a database: tokens once, one family each', async () => {
+  it('NEG-07 500 times on two servers that share a database: tokens once, one family each', PATIENCE, async () => {
     const [first] = servers
     if (first === undefined) throw new Error('no server')
     const second = await startServer({ folder, config: { issuer: first.issuer } })
@@ -110,7 +113,7 @@ describe('two polls at the instant of approval', () => {
 })
 
 describe('two polls at the instant of approval, in one process', () => {
-  it('NEG-07 1,000 times: tokens once, one family each', async () => {
+  it('NEG-07 1,000 times: tokens once, one family each', PATIENCE, async () => {
     const server = await testServer()
     const poll = async (code: string) => {
       const answer = await server.poll(code)
