@@ -7,6 +7,7 @@ import { addUser } from '../../server/src/accounts/users.ts'
 import type { Config } from '../../server/src/config.ts'
 import type { SigningKey, User } from '../../server/src/oauth/records.ts'
 import type { Store } from '../../server/src/oauth/store.ts'
+import type { Every } from '../../server/src/ops/interval.ts'
 import { type FakeHost, fakeHost } from './fake-host.ts'
 
 export const ISSUER = 'http://localhost:8080'
@@ -111,6 +112,7 @@ export async function testServer(
     readonly store?: Store
     readonly host?: FakeHost
     readonly logger?: Parts['logger']
+    readonly every?: Every
   } = {},
 ): Promise<TestServer> {
   const config = options.config ?? testConfig()
@@ -118,7 +120,14 @@ export async function testServer(
   const store = options.store ?? (await openStore(config.database))
   const masterSecret = new Uint8Array(32).fill(7)
   for (const key of madeKeys) await store.signingKeys.insert(key)
-  const app = await buildApp({ config, store, host, masterSecret, logger: options.logger ?? false })
+  const app = await buildApp({
+    config,
+    store,
+    host,
+    masterSecret,
+    logger: options.logger ?? false,
+    ...(options.every === undefined ? {} : { every: options.every }),
+  })
   madeKeys = await store.signingKeys.all()
   const user =
     (await store.users.byEmail(EMAIL)) ??

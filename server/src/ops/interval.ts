@@ -1,7 +1,7 @@
 // Work that is done again and again while the server runs. Passed in, so that a test decides when its moment comes.
 
-/** Does `work` every so many milliseconds, until the function that it returns is called. */
-export type Every = (milliseconds: number, work: () => void) => () => void
+/** Does `work`, which neither throws nor rejects, every so many milliseconds, until the function that it returns is called. */
+export type Every = (milliseconds: number, work: () => unknown) => () => void
 
 /** By the machine's timer, which does not keep the process alive. */
 export const everyInterval: Every = (milliseconds, work) => {
