@@ -2,6 +2,7 @@
 // Who asks and where the answer goes is settled first; before that nothing is sent anywhere (RFC 9700 §4.11).
 import { consentPage } from '@latchkey/verifier-web'
 import type { FastifyInstance, FastifyReply, FastifyRequest } from 'fastify'
+import Type from 'typebox'
 import type { SignedIn } from '../accounts/sessions.ts'
 import { consentId, issueCode, isUnproven, missingFor, rememberConsent } from '../oauth/authorization.ts'
 import {
@@ -17,6 +18,7 @@ import { type Form, type Parameters, readParameters } from '../oauth/parameters.
 import type { Provider } from '../oauth/provider.ts'
 import type { AuthorizationRequest, Client } from '../oauth/records.ts'
 import { digestOf, randomToken } from '../oauth/vault.ts'
+import { AUTHORIZATION_FIELDS, bare, CLIENT_FIELDS, described, FORM, fields, PAGE, text } from './openapi.ts'
 import { ownForm, PageProblem, type Pages, queryForm } from './page-scope.ts'
 import { identityIn, sentencesFor } from './permission-words.ts'
 
@@ -24,9 +26,12 @@ export function authorizeRoutes(app: FastifyInstance, provider: Provider, pages:
   const { clock, entropy } = provider.host
   const { authorizationRequests, consents } = provider.store
 
-  app.get('/authorize', (request, reply) => start(request, reply, queryForm(request)))
+  app.get('/authorize', described({ ...AUTHORIZE, querystring: REQUEST }), (request, reply) =>
+    start(request, reply, queryForm(request)),
+  )
   // Clients may post (Core §3.1.2.1), from wherever their page is; the answer is the same page.
-  app.post('/authorize', { config: { fromAnywhere: true } }, (request, reply) => {
+  const posted = { ...AUTHORIZE, consumes: FORM, body: REQUEST }
+  app.post('/authorize', { config: { fromAnywhere: true, openapi: posted } }, (request, reply) => {
     if (!(request.body instanceof Map)) throw new PageProblem('bad_request', 400)
     return start(request, reply, request.body as Form)
   })
@@ -188,3 +193,26 @@ function redirectUriIn(client: Client, form: Form): string {
   if (redirectUri === undefined) throw new PageProblem('unknown_app', 400)
   return redirectUri
 }
+
+const REQUEST = fields(
+  {
+    client_id: CLIENT_FIELDS.client_id,
+    request_uri: text('A pushed request (RFC 9126); stands for all the others but client_id.'),
+    ...AUTHORIZATION_FIELDS,
+  },
+  'client_id',
+)
+
+const AUTHORIZE = {
+  tags: ['authorization'],
+  summary: 'Send a person here to sign in and allow',
+  description:
+    'RFC 6749 §4.1, OpenID Connect Core §3.1.2. The browser comes back to redirect_uri with code, or error, and with state and iss (RFC 9207).',
+  produces: PAGE,
+  response: {
+    303: bare('To a page of ours, or back to redirect_uri.'),
+    400: Type.String({
+      description: 'A page: the client or its redirect_uri is unknown, so nothing is sent anywhere.',
+    }),
+  },
+} as const

@@ -2,18 +2,23 @@
 // a device survives, unless the person says otherwise.
 import { loggedOutPage, logoutPage } from '@latchkey/verifier-web'
 import type { FastifyInstance, FastifyReply, FastifyRequest } from 'fastify'
+import Type from 'typebox'
 import { readLogoutRequest } from '../oauth/logout.ts'
 import { type Form, readParameters } from '../oauth/parameters.ts'
 import type { Provider } from '../oauth/provider.ts'
 import { update } from '../oauth/store.ts'
 import { revoke } from '../oauth/token-family.ts'
+import { bare, described, FORM, fields, PAGE, text } from './openapi.ts'
 import { ownForm, PageProblem, type Pages, queryForm } from './page-scope.ts'
 
 const SUBJECT = 'logout'
 
 export function logoutRoutes(app: FastifyInstance, provider: Provider, pages: Pages): void {
-  app.get('/logout', (request, reply) => start(request, reply, queryForm(request)))
-  app.post('/logout', { config: { fromAnywhere: true } }, (request, reply) => {
+  app.get('/logout', described({ ...LOGOUT, querystring: REQUEST }), (request, reply) =>
+    start(request, reply, queryForm(request)),
+  )
+  const posted = { ...LOGOUT, consumes: FORM, body: REQUEST }
+  app.post('/logout', { config: { fromAnywhere: true, openapi: posted } }, (request, reply) => {
     if (!(request.body instanceof Map)) throw new PageProblem('bad_request', 400)
     return start(request, reply, request.body as Form)
   })
@@ -76,3 +81,22 @@ export function logoutRoutes(app: FastifyInstance, provider: Provider, pages: Pa
     }
   }
 }
+
+const REQUEST = fields({
+  id_token_hint: text('The last id_token: says who, and which client.'),
+  client_id: text('Which client, where there is no id_token_hint.'),
+  post_logout_redirect_uri: text('Where to go afterwards: exactly as registered.'),
+  state: text('Comes back with the redirect.'),
+})
+
+const LOGOUT = {
+  tags: ['authorization'],
+  summary: 'Send a person here to sign out',
+  description:
+    'OpenID Connect RP-Initiated Logout §2. The person decides; devices stay linked unless they say otherwise.',
+  produces: PAGE,
+  response: {
+    303: bare('To the page that asks, and from there to post_logout_redirect_uri.'),
+    400: Type.String({ description: 'A page: the request is not of a client that is known here.' }),
+  },
+} as const

@@ -25,6 +25,8 @@ export interface RouteDescription {
   readonly headers?: TSchema
   readonly consumes?: readonly string[]
   readonly body?: TSchema
+  /** JSON when absent. */
+  readonly produces?: readonly string[]
   readonly response: Readonly<Record<number, TSchema & { readonly headers?: TProperties }>>
 }
 
@@ -83,6 +85,24 @@ export const SCOPE_FIELDS = {
     description: 'The API that the token is for (RFC 8707); may be given several times.',
   }),
 } as const
+
+/** What a client asks for, in the browser's address or pushed before. */
+export const AUTHORIZATION_FIELDS = {
+  response_type: Type.Literal('code'),
+  redirect_uri: text('One of the registered ones; may be left out where there is only one.'),
+  code_challenge: text('BASE64URL(SHA-256(verifier)): PKCE is asked of every client (RFC 7636).'),
+  code_challenge_method: Type.Literal('S256'),
+  ...SCOPE_FIELDS,
+  state: text('Comes back as it is.'),
+  nonce: text('Comes back in the id_token.'),
+  prompt: text('none alone, or login, consent, select_account, separated by spaces.'),
+  max_age: Type.Integer({ minimum: 0, description: 'The oldest sign-in, in seconds, that will do.' }),
+  response_mode: Type.Literal('query'),
+  dpop_jkt: text('Thumbprint of the key that must redeem the code (RFC 9449 §10).'),
+} as const
+
+/** An answer that a person reads. */
+export const PAGE = ['text/html'] as const
 
 /** The header of a caller that proves a key (RFC 9449). */
 export const DPOP_HEADER = fields({

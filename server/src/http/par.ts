@@ -1,5 +1,6 @@
 // POST /par: a client hands its request over before the browser comes (RFC 9126), so that no browser can change it.
 import type { FastifyInstance } from 'fastify'
+import Type from 'typebox'
 import {
   PUSHED_LIFE_SECONDS,
   REQUEST_URI_PREFIX,
@@ -12,9 +13,23 @@ import { readParameters } from '../oauth/parameters.ts'
 import type { Provider } from '../oauth/provider.ts'
 import { digestOf, randomToken } from '../oauth/vault.ts'
 import { callerOf, formOf, refuseOtherMethods } from './oauth-scope.ts'
+import {
+  AUTHORIZATION_FIELDS,
+  answer,
+  CLIENT_AUTHENTICATION,
+  CLIENT_ERRORS,
+  CLIENT_FIELDS,
+  DPOP_HEADER,
+  DPOP_NONCE,
+  described,
+  errors,
+  FORM,
+  fields,
+  text,
+} from './openapi.ts'
 
 export function parRoute(app: FastifyInstance, provider: Provider): void {
-  app.post('/par', async (request, reply) => {
+  app.post('/par', described(PUSH), async (request, reply) => {
     const parameters = readParameters(formOf(request))
     const caller = callerOf(request)
     const client = await authenticateClient(provider, { ...caller, parameters })
@@ -38,3 +53,31 @@ export function parRoute(app: FastifyInstance, provider: Provider): void {
   })
   refuseOtherMethods(app, '/par', ['POST'])
 }
+
+const PUSH = {
+  tags: ['authorization'],
+  summary: 'Hand an authorization request over before the browser comes',
+  description: 'RFC 9126. What the authorization endpoint is then told is the client_id and the request_uri alone.',
+  security: CLIENT_AUTHENTICATION,
+  headers: DPOP_HEADER,
+  consumes: FORM,
+  body: fields(
+    { ...AUTHORIZATION_FIELDS, ...CLIENT_FIELDS },
+    ...['response_type', 'code_challenge', 'code_challenge_method'],
+  ),
+  response: {
+    201: answer(
+      'Good once.',
+      fields(
+        { request_uri: text('For the authorization endpoint.'), expires_in: Type.Integer({ description: 'Seconds.' }) },
+        ...['request_uri', 'expires_in'],
+      ),
+      DPOP_NONCE,
+    ),
+    ...errors([
+      ...(['invalid_request', 'unauthorized_client', 'unsupported_response_type', 'invalid_scope'] as const),
+      ...(['invalid_target', 'request_not_supported', 'invalid_dpop_proof', 'use_dpop_nonce'] as const),
+    ]),
+    ...CLIENT_ERRORS,
+  },
+} as const
