@@ -137,9 +137,9 @@ export async function buildApp(parts: Parts): Promise<FastifyInstance> {
   )
 
   const every = parts.every ?? everyInterval
-  const endPurging = every(PURGE_EVERY_MS, () => {
-    parts.store.purge(provider.host.clock.now()).catch((error) => app.log.warn({ err: error }, 'purging failed'))
-  })
+  const endPurging = every(PURGE_EVERY_MS, () =>
+    parts.store.purge(provider.host.clock.now()).catch((error) => app.log.warn({ err: error }, 'purging failed')),
+  )
   let keysKept = Promise.resolve()
   const keepKeys = () => {
     keysKept = provider.signingKeys.upkeep().then(
@@ -148,9 +148,11 @@ export async function buildApp(parts: Parts): Promise<FastifyInstance> {
       },
       (error) => app.log.warn({ err: error }, 'the signing keys could not be looked after'),
     )
+    return keysKept
   }
   const endKeeping = every(KEYS_EVERY_MS, keepKeys)
-  app.addHook('onReady', async () => keepKeys())
+  // At the start too, but nobody waits for it: making an RSA key takes a while.
+  app.addHook('onReady', async () => void keepKeys())
   app.addHook('onClose', async () => {
     endPurging()
     endKeeping()
