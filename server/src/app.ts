@@ -3,7 +3,7 @@ import cookie from '@fastify/cookie'
 import type { Host } from '@latchkey/shared'
 import { problemPage } from '@latchkey/verifier-web'
 import fastify, { type FastifyInstance, type FastifyServerOptions, LogController } from 'fastify'
-import { apisOf, type Config } from './config.ts'
+import { apisOf, type Config, registrationTerms } from './config.ts'
 import { authorizeRoutes } from './http/authorize.ts'
 import { deviceAuthorizationRoute } from './http/device-authorization.ts'
 import { healthRoutes } from './http/health.ts'
@@ -15,6 +15,7 @@ import { describeRoutes } from './http/openapi.ts'
 import { speakToPeople } from './http/page-scope.ts'
 import { parRoute } from './http/par.ts'
 import { publishedRoutes } from './http/published.ts'
+import { registerRoutes } from './http/register.ts'
 import { revokeRoute } from './http/revoke.ts'
 import { signInRoutes } from './http/sign-in.ts'
 import { tokenRoute } from './http/token.ts'
@@ -60,6 +61,7 @@ export async function openProvider(parts: Parts, note: (event: ProtocolEvent) =>
   const basis = {
     issuer: config.issuer,
     apis: apisOf(config),
+    ...registrationTerms(config),
     limits: {
       deviceCodeSeconds: limits.device_code_seconds,
       pollIntervalSeconds: limits.poll_interval_seconds,
@@ -116,6 +118,7 @@ export async function buildApp(parts: Parts): Promise<FastifyInstance> {
       introspectRoute(scope, provider)
       revokeRoute(scope, provider)
       userinfoRoutes(scope, provider)
+      scope.register(registerRoutes, { provider })
       done()
     },
     { prefix: base },

@@ -361,12 +361,10 @@ function checkRegistration({ apis, registration }: RawConfig, problems: string[]
   }
 }
 
+type ApiOwner = Pick<RawConfig, 'issuer' | 'registration'> & { readonly apis: readonly Api[] }
+
 /** The APIs of the file and, where devices register themselves, the server's own. */
-export function apisOf({
-  issuer,
-  apis,
-  registration,
-}: Pick<RawConfig, 'issuer' | 'apis' | 'registration'>): readonly Api[] {
+export function apisOf({ issuer, apis, registration }: ApiOwner): readonly Api[] {
   return registration?.enabled ? [...apis, enrolmentApi(issuer)] : apis
 }
 

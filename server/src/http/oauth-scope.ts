@@ -48,10 +48,13 @@ export function callerOf(request: FastifyRequest) {
   return { authorization, dpop: typeof dpop === 'string' ? dpop : undefined, address: request.ip }
 }
 
+const METHODS = ['GET', 'POST', 'PUT', 'PATCH', 'DELETE', 'HEAD', 'OPTIONS'] as const
+type Method = (typeof METHODS)[number]
+
 /** Answers every method but `allowed` with 405, having processed nothing. */
-export function refuseOtherMethods(app: FastifyInstance, url: string, allowed: readonly ('GET' | 'POST')[]): void {
-  const others = (['GET', 'POST', 'PUT', 'PATCH', 'DELETE', 'HEAD', 'OPTIONS'] as const).filter(
-    (method) => !(allowed as readonly string[]).includes(method) && !(method === 'HEAD' && allowed.includes('GET')),
+export function refuseOtherMethods(app: FastifyInstance, url: string, allowed: readonly Method[]): void {
+  const others = METHODS.filter(
+    (method) => !allowed.includes(method) && !(method === 'HEAD' && allowed.includes('GET')),
   )
   app.route({
     method: [...others],

@@ -1,26 +1,22 @@
 // GET and POST /userinfo (OpenID Connect Core §5.3): the token in the Authorization header, and nowhere else.
 import type { FastifyInstance, FastifyReply, FastifyRequest } from 'fastify'
 import Type from 'typebox'
+import { challenges, presentedToken } from '../oauth/presented-token.ts'
 import type { Provider } from '../oauth/provider.ts'
-import { tokenScheme, USERINFO_CHALLENGE, userinfo } from '../oauth/userinfo.ts'
+import { userinfo } from '../oauth/userinfo.ts'
 import { callerOf, refuseOtherMethods } from './oauth-scope.ts'
 import { answer, DPOP_HEADER, DPOP_NONCE, described, errorBody, errors, fields, text } from './openapi.ts'
 
 export function userinfoRoutes(app: FastifyInstance, provider: Provider): void {
   const tell = async (request: FastifyRequest, reply: FastifyReply) => {
     const { authorization, dpop } = callerOf(request)
-    const scheme = authorization === undefined ? undefined : tokenScheme(authorization)
-    if (authorization === undefined || scheme === undefined) {
-      return reply.code(401).header('WWW-Authenticate', USERINFO_CHALLENGE).send()
+    const presented = presentedToken(authorization)
+    if (presented === undefined) {
+      return reply.code(401).header('WWW-Authenticate', challenges('Bearer', 'DPoP')).send()
     }
     const inQuery = Object.hasOwn(request.query as object, 'access_token')
     const tokenElsewhere = inQuery || (request.body instanceof Map && request.body.has('access_token'))
-    const { claims, bound } = await userinfo(provider, scheme, {
-      method: request.method,
-      authorization,
-      dpop,
-      tokenElsewhere,
-    })
+    const { claims, bound } = await userinfo(provider, presented, { method: request.method, dpop, tokenElsewhere })
     if (bound) reply.header('DPoP-Nonce', provider.dpop.nonces.current())
     return claims
   }

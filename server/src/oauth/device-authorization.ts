@@ -109,7 +109,7 @@ function readClaims(parameters: Parameters): DeviceClaims {
 }
 
 /** A device may say what it likes of itself, in one short line that cannot rearrange the page around it. */
-function cleanClaim(claim: string | undefined): string | undefined {
+export function cleanClaim(claim: string | undefined): string | undefined {
   const line = claim?.replace(UNPRINTABLE, '').replace(/\s+/gu, ' ').trim()
   return line ? [...line].slice(0, LONGEST_CLAIM).join('') : undefined
 }

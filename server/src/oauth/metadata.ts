@@ -1,5 +1,6 @@
 // What clients read first: RFC 8414 and OpenID Connect Discovery, one document for both addresses.
 import { SIGNATURE_ALGORITHMS, TOKEN_ENDPOINT_AUTH_METHODS } from '@latchkey/shared'
+import { REGISTRATION_PATH } from './client-information.ts'
 import { grants } from './grants/index.ts'
 import type { Provider } from './provider.ts'
 import { SIGNING_ALGORITHMS } from './records.ts'
@@ -22,6 +23,7 @@ export function metadataDocument(provider: Provider): string {
     introspection_endpoint: `${issuer}/introspect`,
     revocation_endpoint: `${issuer}/revoke`,
     userinfo_endpoint: `${issuer}/userinfo`,
+    ...(provider.registration === undefined ? {} : { registration_endpoint: issuer + REGISTRATION_PATH }),
     jwks_uri: `${issuer}/jwks`,
     scopes_supported: [...IDENTITY_SCOPES, ...new Set(apis.flatMap((api) => Object.keys(api.scopes)))],
     grant_types_supported: grants.map((grant) => grant.type),
