@@ -1,6 +1,5 @@
 import { existsSync, readdirSync } from 'node:fs'
 import { join } from 'node:path'
-import type { Fetch } from '@latchkey/device-agent'
 import { createRemoteJWKSet, jwtVerify } from 'jose'
 import type { Browser } from 'playwright-core'
 import { afterAll, beforeAll, describe, expect, it } from 'vitest'
@@ -8,11 +7,12 @@ import { main } from '../../device-agent/src/main.ts'
 import { AGENT, runAgent } from '../support/agent-process.ts'
 import { launchBrowser } from '../support/browser.ts'
 import { fakeHost } from '../support/fake-host.ts'
+import { injectedFetch } from '../support/injected-fetch.ts'
 import { decodeQr } from '../support/qr-decode.ts'
 import { freePort, LIBRARY, type ServerProcess, startServer } from '../support/server-process.ts'
 import { removeFolder, temporaryFolder } from '../support/temporary-folder.ts'
 import { inTerminal, pictureOfSquare } from '../support/terminal.ts'
-import { EMAIL, ISSUER, PASSWORD, type TestServer, testServer } from '../support/test-server.ts'
+import { EMAIL, ISSUER, PASSWORD, testServer } from '../support/test-server.ts'
 
 const SCOPE = 'openid profile email offline_access library:read'
 
@@ -155,7 +155,7 @@ describe('the agent’s command, and a person who never comes', () => {
         },
         env: {},
         host,
-        fetch: injected(server),
+        fetch: injectedFetch(server),
         signal: new AbortController().signal,
       }),
     )
@@ -166,21 +166,6 @@ describe('the agent’s command, and a person who never comes', () => {
     removeFolder(folder)
   })
 })
-
-/** A fetch that reaches the server in this process. */
-function injected({ app }: TestServer): Fetch {
-  return async (url, init) => {
-    const { pathname, search } = new URL(url)
-    const answer = await app.inject({
-      method: init.method === 'POST' ? 'POST' : 'GET',
-      url: pathname + search,
-      headers: Object.fromEntries(new Headers(init.headers)),
-      ...(typeof init.body === 'string' ? { payload: init.body } : {}),
-    })
-    const headers = Object.entries(answer.headers).map(([name, value]): [string, string] => [name, String(value)])
-    return new Response(answer.body, { status: answer.statusCode, headers })
-  }
-}
 
 /** The screen as a phone's camera sees it: from the side, a little turned, not at its own size. */
 async function photo(browser: Browser, picture: Uint8Array): Promise<Uint8Array> {
