@@ -1,5 +1,6 @@
 // What a program of one's own uses of the agent; the command line in main.ts is built from the same parts.
 export * from './core/agent.ts'
+export type { ApiRequest } from './core/api-request.ts'
 export {
   type Client,
   clientCredentials,
@@ -8,10 +9,14 @@ export {
   type Metadata,
   type Tokens,
 } from './core/client.ts'
+export type { KeyFit } from './core/connection.ts'
 export * from './core/credentials.ts'
 export * from './core/errors.ts'
 export type { Fetch, Wire } from './core/exchange.ts'
+export { type KeyStore, memoryKeys } from './core/keys.ts'
 export { LinkRequest, type WaitingState } from './core/link-request.ts'
-export { type CredentialFileOptions, credentialFile, stateDirectory } from './node/credential-file.ts'
+export { credentialFile, stateDirectory } from './node/credential-file.ts'
+export { keyFile } from './node/key-file.ts'
+export type { FolderOptions } from './node/private-folder.ts'
 export * from './node/qr.ts'
 export { linkedSentence, type Terminal, type TerminalScreen, terminalScreen } from './node/terminal-screen.ts'

@@ -5,10 +5,13 @@ import { hostname } from 'node:os'
 import { type Host, systemHost } from '@latchkey/shared'
 import { Command, CommanderError } from 'commander'
 import { DeviceAgent, type LinkState, type Status } from './core/agent.ts'
+import type { KeyFit } from './core/connection.ts'
 import type { CredentialStore } from './core/credentials.ts'
 import { AgentError, type AgentErrorReason } from './core/errors.ts'
-import type { Fetch } from './core/exchange.ts'
+import { type Fetch, unreachable } from './core/exchange.ts'
+import type { KeyStore } from './core/keys.ts'
 import { credentialFile, stateDirectory } from './node/credential-file.ts'
+import { keyFile } from './node/key-file.ts'
 import { visible } from './node/link-page.ts'
 import { type Terminal, terminalScreen } from './node/terminal-screen.ts'
 
@@ -40,6 +43,19 @@ const EXIT_INTERRUPTED = 130
 interface CommonOptions {
   readonly state?: string
   readonly clientSecretFile?: string
+}
+
+/** For commands that go on with a link: who to ask when the credentials cannot tell any more. */
+interface LinkedOptions extends CommonOptions {
+  readonly issuer?: string
+  readonly clientId?: string
+  readonly resource?: string
+}
+
+interface RequestOptions extends LinkedOptions {
+  readonly request?: string
+  readonly data?: string
+  readonly header: readonly string[]
 }
 
 interface LinkOptions extends CommonOptions {
@@ -104,30 +120,46 @@ function describe(io: AgentIo, exit: (code: number) => void): Command {
     .option('--model <model>', 'what the person sees this device described as')
     .option('--json', 'write one JSON object per event to stdout')
     .action((options: LinkOptions) => link(io, options))
-  secretive('token', 'print a fresh access token')
-    .option('--resource <url>', 'the API that the token is for')
-    .action(async (options: CommonOptions & { readonly resource?: string }) => {
-      const { token } = await (await linkedAgent(io, options)).accessToken({ ...pick(options), signal: io.signal })
-      io.stdout.write(`${token}\n`)
+  const linked = (name: string, description: string) =>
+    secretive(name, description)
+      .option('--resource <url>', 'the API that the token is for')
+      .option('--issuer <url>', 'the server, for when the credentials are damaged (or LATCHKEY_AGENT_ISSUER)')
+      .option('--client-id <id>', 'this kind of device, for the same case (or LATCHKEY_AGENT_CLIENT_ID)')
+  linked('token', 'print a fresh access token').action(async (options: LinkedOptions) => {
+    const agent = await linkedAgent(io, options)
+    const { token } = await agent.accessToken({ ...pick(options), signal: io.signal })
+    io.stdout.write(`${token}\n`)
+  })
+  linked('request', 'ask an API, with the right headers, and print its answer')
+    .argument('<url>', 'what to ask for')
+    .option('-X, --request <method>', 'the method (default: GET, with --data POST)')
+    .option('-d, --data <body>', 'what to send')
+    .option('-H, --header <line>', 'one more header, as "Name: value"; may be repeated', append, [])
+    .action(async (url: string, options: RequestOptions) => {
+      if (!(await request(io, url, options))) exit(EXIT_FAILED)
     })
   command('status', 'say who this device is linked to')
     .option('--json', 'as JSON')
     .action(async (options: CommonOptions & { readonly json?: boolean }) => {
-      const status = await agentFor(io, store(io, options), { issuer: '', clientId: '' }).status()
+      const status = await agentFor(io, options, { issuer: '', clientId: '' }).status()
       io.stdout.write(options.json ? `${JSON.stringify(statusData(status))}\n` : statusText(status))
       if (status.kind === 'unlinked' || !status.usable) exit(EXIT.unlinked)
     })
-  secretive('unlink', 'end the link and forget the credentials').action(async (options: CommonOptions) => {
-    const told = await (await linkedAgent(io, options)).unlink(io.signal)
-    io.stderr.write(told ? 'Unlinked.\n' : 'Unlinked here; the server was not told. End it on your account page too.\n')
-  })
+  secretive('unlink', 'end the link and forget the credentials; the device keeps its key').action(
+    async (options: CommonOptions) => {
+      const told = await (await linkedAgent(io, options)).unlink(io.signal)
+      io.stderr.write(
+        told ? 'Unlinked.\n' : 'Unlinked here; the server was not told. End it on your account page too.\n',
+      )
+    },
+  )
   return program
 }
 
 async function link(io: AgentIo, options: LinkOptions): Promise<void> {
   const { issuer, clientId, scope, resource, name, model } = options
   const screen = terminalScreen({ terminal: io.stderr, env: io.env, host: io.host })
-  const agent = agentFor(io, store(io, options), {
+  const agent = agentFor(io, options, {
     issuer,
     clientId,
     scope,
@@ -143,28 +175,67 @@ async function link(io: AgentIo, options: LinkOptions): Promise<void> {
   }
 }
 
-type Identity = Omit<ConstructorParameters<typeof DeviceAgent>[0], 'credentials' | 'host' | 'fetch'>
+/** Sends one request and prints the answer. Returns whether the API said yes. */
+async function request(io: AgentIo, url: string, options: RequestOptions): Promise<boolean> {
+  const { data, request: method = data === undefined ? 'GET' : 'POST' } = options
+  // As curl has it, unless a header says otherwise.
+  const headers = new Headers(data === undefined ? {} : { 'content-type': 'application/x-www-form-urlencoded' })
+  for (const line of options.header) {
+    const [, name, value] = /^([!#$%&'*+.^_`|~\w-]+):[ \t]*([\x20-\x7e\t\x80-\xff]*)$/.exec(line) ?? []
+    if (name === undefined || value === undefined) throw new AgentError('usage', 'A header is written "Name: value".')
+    headers.set(name, value)
+  }
+  const agent = await linkedAgent(io, options)
+  const init = { method, headers, signal: io.signal, ...(data === undefined ? {} : { body: data }) }
+  const answer = await agent.fetch(url, init, pick(options)).catch((error: unknown) => {
+    // What fetch throws has its reason in the cause; only the exchange knows how to say that.
+    throw error instanceof AgentError || io.signal.aborted ? error : unreachable(new URL(url).host, error)
+  })
+  io.stdout.write(await answer.text())
+  if (!answer.ok) complain(io, `${new URL(url).host} answered ${answer.status} ${answer.statusText}`.trim())
+  return answer.ok
+}
 
-function agentFor(io: AgentIo, credentials: CredentialStore, identity: Identity): DeviceAgent {
+function append(line: string, lines: readonly string[]): readonly string[] {
+  return [...lines, line]
+}
+
+type Identity = Omit<ConstructorParameters<typeof DeviceAgent>[0], 'credentials' | 'keys' | 'host' | 'fetch'>
+
+function agentFor(io: AgentIo, options: CommonOptions, identity: Identity): DeviceAgent {
   const { host, fetch } = io
-  return new DeviceAgent({ ...identity, credentials, host, fetch, onTrouble: (error) => complain(io, error.message) })
+  const onTrouble = (error: AgentError) => complain(io, error.message)
+  return new DeviceAgent({ ...identity, ...stores(io, options), host, fetch, onTrouble })
 }
 
 /** The agent for the server and client that this device was linked to. */
-async function linkedAgent(io: AgentIo, options: CommonOptions): Promise<DeviceAgent> {
-  const credentials = store(io, options)
-  const loaded = await credentials.load()
-  if (loaded.kind === 'none') {
-    const message = loaded.damaged ? 'The credentials are damaged' : 'This device is not linked'
-    throw new AgentError('unlinked', `${message}. Link it: latchkey-agent link`)
-  }
+async function linkedAgent(io: AgentIo, options: LinkedOptions): Promise<DeviceAgent> {
+  const loaded = await stores(io, options).credentials.load()
+  if (loaded.kind === 'none') return damagedAgent(io, options, loaded.damaged)
   const { issuer, clientId, accessTokens } = loaded.record
   const resource = accessTokens[0]?.resource
-  return agentFor(io, credentials, { issuer, clientId, resource, clientSecret: await clientSecret(io, options) })
+  return agentFor(io, options, { issuer, clientId, resource, clientSecret: await clientSecret(io, options) })
 }
 
-function store(io: AgentIo, options: CommonOptions): CredentialStore {
-  return credentialFile({ directory: stateDirectory(options.state, io.env), host: io.host })
+/** The credentials are gone, and with them the name of the server; told it, the device may still come back by its key. */
+async function damagedAgent(io: AgentIo, options: LinkedOptions, damaged: boolean): Promise<DeviceAgent> {
+  if (!damaged) throw new AgentError('unlinked', 'This device is not linked. Link it: latchkey-agent link')
+  const issuer = options.issuer ?? io.env['LATCHKEY_AGENT_ISSUER']
+  const clientId = options.clientId ?? io.env['LATCHKEY_AGENT_CLIENT_ID']
+  if (issuer && clientId) {
+    return agentFor(io, options, { issuer, clientId, clientSecret: await clientSecret(io, options) })
+  }
+  const message =
+    'The credentials are damaged. Link it again: latchkey-agent link. Or let it come back by its key: --issuer and --client-id'
+  throw new AgentError('unlinked', message)
+}
+
+function stores(
+  io: AgentIo,
+  options: CommonOptions,
+): { readonly credentials: CredentialStore; readonly keys: KeyStore } {
+  const place = { directory: stateDirectory(options.state, io.env), host: io.host }
+  return { credentials: credentialFile(place), keys: keyFile(place) }
 }
 
 async function clientSecret(io: AgentIo, { clientSecretFile }: CommonOptions): Promise<string | undefined> {
@@ -205,7 +276,7 @@ function eventData(state: LinkState): object {
 
 function statusData(status: Status): object {
   if (status.kind === 'unlinked') return { linked: false, damaged: status.damaged }
-  const { issuer, clientId, subject, scope, linkedAt, accessTokens } = status.record
+  const { issuer, clientId, subject, scope, linkedAt, boundTo, accessTokens } = status.record
   const tokens = accessTokens.map(({ resource, expiresAt }) => ({ resource, expires_at: isoTime(expiresAt) }))
   const linked_at = isoTime(linkedAt)
   return {
@@ -216,8 +287,17 @@ function statusData(status: Status): object {
     subject,
     scope,
     linked_at,
+    bound_to: boundTo,
+    key: status.key,
     access_tokens: tokens,
   }
+}
+
+const ENDED: Readonly<Record<KeyFit, string>> = {
+  unbound: 'the server has ended it',
+  here: 'the server has ended it',
+  missing: 'the key that the credentials belong to is gone',
+  another: 'the credentials belong to the key of another device',
 }
 
 function statusText(status: Status): string {
@@ -226,10 +306,11 @@ function statusText(status: Status): string {
   const name = subject?.name ?? subject?.email
   const who = name ? ` as ${name}` : ''
   const lines = [
-    status.usable ? `Linked${who}` : `Was linked${who}; the server has ended it. Link again.`,
+    status.usable ? `Linked${who}` : `Was linked${who}; ${ENDED[status.key]}. Link again.`,
     `server   ${issuer}`,
     `since    ${isoTime(linkedAt)}`,
     ...(scope ? [`allowed  ${scope}`] : []),
+    ...(status.usable && status.key === 'here' ? ['bound    to the key of this device'] : []),
   ]
   return lines.map((line) => `${visible(line)}\n`).join('')
 }
@@ -246,6 +327,6 @@ function version(): string {
 const EXAMPLES = `
 Examples:
   latchkey-agent link --issuer https://id.example.com --client-id tv --scope "openid library:read"
-  curl -H "Authorization: Bearer $(latchkey-agent token)" https://api.example.com/library
+  latchkey-agent request https://api.example.com/library
 
 Exit codes: 0 done, 1 failed, 2 wrong usage, 3 denied, 4 expired, 5 needs linking, 6 server unreachable`

@@ -1,4 +1,4 @@
-import { AgentError, DeviceAgent, memoryCredentials } from '@latchkey/device-agent'
+import { AgentError, DeviceAgent, memoryCredentials, memoryKeys } from '@latchkey/device-agent'
 import { exportSPKI, generateKeyPair, type JWTPayload, SignJWT, UnsecuredJWT } from 'jose'
 import { expect, it } from 'vitest'
 import { agentServer, ISSUER, identityKey, ok, type ScriptedAnswer, tokens } from '../support/agent-server.ts'
@@ -23,6 +23,7 @@ async function linkWith(idToken: string, keys: ScriptedAnswer, startAt = SERVER_
     issuer: ISSUER,
     clientId: 'tv',
     credentials,
+    keys: memoryKeys(),
     host,
     fetch: server.fetch,
     onTrouble: (error) => troubles.push(error.reason),

@@ -1,5 +1,5 @@
 import { inspect } from 'node:util'
-import { AgentError, DeviceAgent, type LinkState, memoryCredentials } from '@latchkey/device-agent'
+import { AgentError, DeviceAgent, type LinkState, memoryCredentials, memoryKeys } from '@latchkey/device-agent'
 import { expect, it } from 'vitest'
 import {
   agentServer,
@@ -24,6 +24,7 @@ function setUp(...answers: readonly ScriptedAnswer[]) {
     resource: 'https://api.northwind.example',
     device: { name: 'Living room', model: 'NW-55', software: 'os 3' },
     credentials,
+    keys: memoryKeys(),
     host,
     fetch: server.fetch,
   })

@@ -5,6 +5,7 @@ import {
   DeviceAgent,
   type DeviceAgentOptions,
   memoryCredentials,
+  memoryKeys,
 } from '@latchkey/device-agent'
 import { expect, it } from 'vitest'
 import { agentServer, ISSUER, ok, refused, type ScriptedAnswer, tokens } from '../support/agent-server.ts'
@@ -29,6 +30,7 @@ async function linked(answers: readonly ScriptedAnswer[], scene: Scene = {}) {
       issuer: ISSUER,
       clientId: 'tv',
       credentials,
+      keys: memoryKeys(),
       host,
       fetch: server.fetch,
       onTrouble: (error) => troubles.push(error),
@@ -282,7 +284,14 @@ it('STO-05 a link that could not be saved is saved as soon as it can be', async 
   const server = agentServer(host)
   server.on('/token', ok(tokens(1)))
   const credentials = { ...inner, save }
-  const agent = new DeviceAgent({ issuer: ISSUER, clientId: 'tv', credentials, host, fetch: server.fetch })
+  const agent = new DeviceAgent({
+    issuer: ISSUER,
+    clientId: 'tv',
+    credentials,
+    keys: memoryKeys(),
+    host,
+    fetch: server.fetch,
+  })
   await expect(host.run(agent.link())).rejects.toMatchObject({ reason: 'storage' })
   full = false
   expect(await host.run(agent.accessToken())).toMatchObject({ token: 'canary-access-1' })

@@ -1,16 +1,27 @@
-// The agent itself: it owns the goal (be linked, hold a fresh token), what is remembered, and when to try again. Single
-// requests are in client.ts, the wait for a person in link-request.ts, the arithmetic of waiting in pace.ts.
-import { type Host, systemHost } from '@latchkey/shared'
-import { type Answer, type Client, type DeviceDescription, discover, refresh, revoke, type Tokens } from './client.ts'
-import type { CredentialRecord, CredentialStore, StoredAccessToken, Subject } from './credentials.ts'
+// The agent itself: what a program asks of it. It has a goal (be linked, hold a fresh token) and knows who may wait for
+// what; how the link is kept and renewed is held-link.ts, the wait for a person link-request.ts, APIs api-request.ts.
+
+import type { Host } from '@latchkey/shared'
+import { systemHost } from '@latchkey/shared'
+import {
+  type ApiRequest,
+  authorizationHeaders,
+  canBeSentAgain,
+  checkAddress,
+  methodOf,
+  type Objection,
+  objectionOf,
+} from './api-request.ts'
+import type { DeviceDescription } from './client.ts'
+import { Connection, type KeyFit } from './connection.ts'
+import type { CredentialRecord, CredentialStore, StoredAccessToken, Subject, TokenType } from './credentials.ts'
 import { AgentError, isAgentError } from './errors.ts'
 import type { Fetch, Wire } from './exchange.ts'
-import { readIdentity } from './identity.ts'
-import { awaitDecision, openLinkRequest, refused, type WaitingState } from './link-request.ts'
-import { backoffSeconds, refreshAfterSeconds } from './pace.ts'
+import { HeldLink, tokenFor, unlinked } from './held-link.ts'
+import type { KeyStore } from './keys.ts'
+import { awaitDecision, openLinkRequest, type WaitingState } from './link-request.ts'
+import { Origins } from './origins.ts'
 import { TokenLives } from './token-lives.ts'
-
-const METADATA_GOOD_FOR_MS = 3_600_000
 
 export interface DeviceAgentOptions {
   readonly issuer: string
@@ -22,6 +33,8 @@ export interface DeviceAgentOptions {
   readonly resource?: string | undefined
   readonly device?: DeviceDescription | undefined
   readonly credentials: CredentialStore
+  /** The device's own key. None is made where the server binds nothing to keys. */
+  readonly keys: KeyStore
   readonly host?: Host | undefined
   readonly fetch?: Fetch | undefined
   /** Told of trouble that did not stop the answer: a refresh that failed while the old token still has life, a full disk. */
@@ -41,6 +54,8 @@ export interface Linked {
 
 export interface AccessToken {
   readonly token: string
+  /** `DPoP`: it works only with a proof by the device's key beside it; `authorize` makes both headers. */
+  readonly tokenType: TokenType
   readonly resource: string | undefined
   readonly scope: string | undefined
   /** Undefined when the server did not say. */
@@ -58,34 +73,48 @@ export type LinkState =
 export type Status =
   /** `damaged`: credentials were there and can no longer be read. */
   | { readonly kind: 'unlinked'; readonly damaged: boolean }
-  /** `usable` is false when the server took the link back and a person has to link again. */
-  | { readonly kind: 'linked'; readonly usable: boolean; readonly record: CredentialRecord }
+  /** `usable` is false when a person has to link again: the server took the link back, or its key is not here. */
+  | {
+      readonly kind: 'linked'
+      readonly usable: boolean
+      readonly key: KeyFit
+      readonly record: CredentialRecord
+    }
+
+export interface TokenWish {
+  /** RFC 8707; the one of the options unless said. */
+  readonly resource?: string | undefined
+  readonly signal?: AbortSignal | undefined
+  /** Life the caller needs, 10 s unless said. */
+  readonly minimumSecondsLeft?: number | undefined
+  /** The token that an API just answered with 401: it is not given out again. */
+  readonly rejected?: string | undefined
+}
 
 /**
  * A device that wants to act for the person who links it.
  *
  * @example
- * const agent = new DeviceAgent({ issuer: 'https://id.example.com', clientId: 'tv', credentials: memoryCredentials() })
+ * const directory = stateDirectory(undefined, process.env)
+ * const [credentials, keys] = [credentialFile({ directory }), keyFile({ directory })]
+ * const agent = new DeviceAgent({ issuer: 'https://id.example.com', clientId: 'tv', credentials, keys })
  * await agent.link({ onState: (state) => state.kind === 'waiting' && console.log(state.request.userCode) })
- * const { token } = await agent.accessToken()
+ * const answer = await agent.fetch('https://api.example.com/library')
  */
 export class DeviceAgent {
   readonly #options: DeviceAgentOptions
   readonly #wire: Wire
   readonly #lives: TokenLives
-  readonly #renewals = new Map<string, Promise<StoredAccessToken>>()
-  #client: Client | undefined
-  #clientFrom = 0
-  #attempts = 0
-  #quietUntil = 0
-  #stopped: AgentError | undefined
-  /** A record that the disk did not take, and the refresh token whose place it takes there. */
-  #held: { readonly record: CredentialRecord; readonly replaces: string | undefined } | undefined
+  readonly #connection: Connection
+  readonly #link: HeldLink
 
   constructor(options: DeviceAgentOptions) {
+    const { host = systemHost, fetch: sendRequest = (url, init) => fetch(url, init) } = options
     this.#options = options
-    this.#wire = { host: options.host ?? systemHost, fetch: options.fetch ?? ((url, init) => fetch(url, init)) }
-    this.#lives = new TokenLives(this.#wire.host.clock)
+    this.#wire = { host, fetch: sendRequest, origins: new Origins(host.clock, options.issuer) }
+    this.#lives = new TokenLives(host.clock)
+    this.#connection = new Connection(this.#wire, options)
+    this.#link = new HeldLink(options, { host, connection: this.#connection, lives: this.#lives })
   }
 
   /**
@@ -102,10 +131,11 @@ export class DeviceAgent {
     try {
       // A state directory that cannot be used is better found out before a person has approved.
       await this.#options.credentials.load()
-      this.#client = undefined
-      const client = await this.#connect(signal)
+      const client = await this.#connection.toBegin(signal)
       const request = await openLinkRequest(client, this.#options, signal)
-      const linked = await this.#keep(client, await awaitDecision(client, request, show, signal))
+      const { scope, resource } = this.#options
+      const tokens = await awaitDecision(client, request, { resource, show, signal })
+      const linked = this.#describe(await this.#link.begin(client, tokens, { scope, resource }))
       show({ kind: 'linked', linked })
       return linked
     } catch (error) {
@@ -119,32 +149,55 @@ export class DeviceAgent {
    * A token for `resource`: the kept one while it is good, else a fresh one. However many ask, in however many processes,
    * one refresh runs. A new token is handed out only after its refresh token is safe on disk.
    *
-   * @param wish.minimumSecondsLeft life the caller needs, 10 s unless said
-   * @param wish.rejected the token that an API just answered with 401: it is not given out again
    * @throws AgentError `unlinked`, `unreachable`, `refused`, `storage` or `untrusted`
    */
-  async accessToken(
-    wish: {
-      readonly resource?: string
-      readonly signal?: AbortSignal
-      readonly minimumSecondsLeft?: number
-      readonly rejected?: string
-    } = {},
-  ): Promise<AccessToken> {
-    const { resource = this.#options.resource, minimumSecondsLeft = 10, rejected, signal } = wish
-    signal?.throwIfAborted()
-    const record = await this.#record()
-    if (!record && !this.#held) throw unlinked()
-    const kept = record && tokenFor(record, resource)
-    const good = kept && kept.token !== rejected && this.#lives.secondsLeft(kept) >= minimumSecondsLeft
-    if (good && !this.#lives.isRefreshDue(kept)) return this.#answer(kept)
-    try {
-      return this.#answer(await orAbort(this.#renewOnce(resource, kept?.token), signal))
-    } catch (error) {
-      const passing = isAgentError(error, 'unreachable') || isAgentError(error, 'storage')
-      if (!passing || !good || signal?.aborted) throw error
-      this.#options.onTrouble?.(error)
-      return this.#answer(kept)
+  async accessToken(wish: TokenWish = {}): Promise<AccessToken> {
+    return this.#answer(await this.#token(wish))
+  }
+
+  /**
+   * The headers that let one request pass: `authorization`, and for a token that is bound to the device's key `dpop`, a
+   * proof for this method and this address, good once.
+   *
+   * @throws AgentError as `accessToken`, and `usage` for an address that is neither https nor on this machine
+   */
+  async authorize(request: ApiRequest, wish: TokenWish = {}): Promise<Readonly<Record<string, string>>> {
+    checkAddress(request.url)
+    return this.#headers(await this.#token(wish), request)
+  }
+
+  /**
+   * `fetch` with those headers. An API that wants a nonce, or no longer takes the token, is asked once more, unless the
+   * body was a stream. A redirect is not followed unless `init` says so: a proof is good for one address.
+   *
+   * @throws AgentError as `authorize`; what `fetch` throws when there is no answer
+   */
+  async fetch(
+    url: string | URL,
+    init: RequestInit = {},
+    wish: Pick<TokenWish, 'resource' | 'minimumSecondsLeft'> = {},
+  ): Promise<Response> {
+    const request = { method: methodOf(init), url: String(url) }
+    checkAddress(request.url)
+    const signal = init.signal ?? undefined
+    const met = new Set<Objection>()
+    let rejected: string | undefined
+    for (;;) {
+      const stored = await this.#token({ ...wish, signal, rejected })
+      const headers = new Headers(init.headers)
+      for (const [name, value] of Object.entries(await this.#headers(stored, request))) headers.set(name, value)
+      const answer = await this.#wire.fetch(request.url, {
+        redirect: 'manual',
+        ...init,
+        method: request.method,
+        headers,
+      })
+      this.#wire.origins?.hear(request.url, answer.headers)
+      const objection = objectionOf(answer)
+      if (objection === undefined || met.has(objection) || !canBeSentAgain(init)) return answer
+      met.add(objection)
+      if (objection === 'invalid_token') rejected = stored.token
+      await answer.body?.cancel()
     }
   }
 
@@ -153,211 +206,62 @@ export class DeviceAgent {
     const loaded = await this.#options.credentials.load()
     if (loaded.kind === 'none') return { kind: 'unlinked', damaged: loaded.damaged }
     const { record } = loaded
-    const usable =
+    const key = await this.#connection.fit(record.boundTo)
+    const alive =
       record.refreshToken !== undefined || record.accessTokens.some((token) => this.#lives.secondsLeft(token) > 0)
-    return { kind: 'linked', usable, record }
+    return { kind: 'linked', usable: alive && (key === 'unbound' || key === 'here'), key, record }
   }
 
-  /** Forgets the credentials, and tells the server if it can be reached. Returns whether the server confirmed. */
+  /**
+   * Forgets the credentials, and tells the server if it can be reached. The device keeps its key, for the next link.
+   * Returns whether the server confirmed.
+   */
   async unlink(signal?: AbortSignal): Promise<boolean> {
-    const { credentials } = this.#options
-    return credentials.exclusively(async () => {
-      const record = await this.#record()
-      const token = record?.refreshToken ?? record?.accessTokens[0]?.token
-      let told = false
-      try {
-        if (token !== undefined) told = await revoke(await this.#connect(signal), token, signal)
-      } catch (error) {
-        if (!(error instanceof AgentError)) throw error
-      }
-      this.#held = undefined
-      await credentials.clear()
-      return told
-    })
+    return this.#link.end(signal)
   }
 
-  async #connect(signal?: AbortSignal): Promise<Client> {
-    const { issuer, clientId, clientSecret } = this.#options
-    const now = this.#wire.host.clock.monotonic()
-    if (!this.#client || now - this.#clientFrom > METADATA_GOOD_FOR_MS) {
-      const metadata = await discover(this.#wire, issuer, signal)
-      this.#client = { ...this.#wire, metadata, clientId, clientSecret }
-      this.#clientFrom = now
+  async #token(wish: TokenWish): Promise<StoredAccessToken> {
+    const { resource = this.#options.resource, minimumSecondsLeft = 10, rejected, signal } = wish
+    signal?.throwIfAborted()
+    const found = await this.#link.recall()
+    if (found === 'none' && !this.#link.isUnsaved) throw unlinked()
+    const record = typeof found === 'object' ? found : undefined
+    if (record?.boundTo !== undefined) await this.#connection.keyNamed(record.boundTo)
+    const kept = record && tokenFor(record, resource)
+    const good = kept && kept.token !== rejected && this.#lives.secondsLeft(kept) >= minimumSecondsLeft
+    if (good && !this.#lives.isRefreshDue(kept)) return kept
+    try {
+      return await orAbort(this.#link.renew(resource, kept?.token), signal)
+    } catch (error) {
+      const passing = isAgentError(error, 'unreachable') || isAgentError(error, 'storage')
+      if (!passing || !good || signal?.aborted) throw error
+      this.#options.onTrouble?.(error)
+      return kept
     }
-    return this.#client
   }
 
-  /** The kept record, if it is of this server and this client: a refresh token is shown to nobody else. */
-  async #record(): Promise<CredentialRecord | undefined> {
-    const loaded = await this.#options.credentials.load()
-    if (loaded.kind === 'none') return undefined
-    const { issuer, clientId } = this.#options
-    return loaded.record.issuer === issuer && loaded.record.clientId === clientId ? loaded.record : undefined
+  async #headers(stored: StoredAccessToken, request: ApiRequest): Promise<Readonly<Record<string, string>>> {
+    const { token, tokenType = 'Bearer' } = stored
+    const key = tokenType === 'DPoP' ? await this.#connection.toSign() : undefined
+    return authorizationHeaders(this.#wire, { token, tokenType, key }, request)
   }
 
-  /** The person has said yes: from here on nothing is cancelled. */
-  async #keep(client: Client, tokens: Tokens): Promise<Linked> {
-    const { credentials, issuer, clientId, scope, resource } = this.#options
-    const stored = this.#stamp(tokens, resource, scope)
-    let record: CredentialRecord = {
-      issuer,
-      clientId,
-      linkedAt: stored.obtainedAt,
-      scope: stored.scope,
-      refreshToken: tokens.refreshToken,
-      accessTokens: [stored],
-    }
-    this.#stopped = undefined
-    // Safe first: the server gives these tokens once, and finding out who approved takes another request.
-    await credentials.exclusively(() => this.#save(record, undefined))
-    if (tokens.idToken !== undefined) {
-      try {
-        const nowAt = tokens.serverNow ?? client.host.clock.now()
-        record = { ...record, subject: await readIdentity(client, tokens.idToken, nowAt) }
-        await credentials.exclusively(() => this.#save(record, undefined))
-      } catch (error) {
-        if (isAgentError(error, 'untrusted')) await credentials.clear()
-        if (!isAgentError(error, 'unreachable')) throw error
-        this.#options.onTrouble?.(error)
-      }
-    }
+  #describe(record: CredentialRecord): Linked {
     const scopes = words(record.scope)
     return {
-      issuer,
+      issuer: record.issuer,
       subject: record.subject,
       scopes,
-      missingScopes: words(scope).filter((asked) => !scopes.includes(asked)),
-      endsAt: record.refreshToken === undefined ? stored.expiresAt : undefined,
-    }
-  }
-
-  #renewOnce(resource: string | undefined, unfit: string | undefined): Promise<StoredAccessToken> {
-    const key = resource ?? ''
-    const running = this.#renewals.get(key)
-    if (running !== undefined) return running
-    const renewal = this.#options.credentials
-      .exclusively(() => this.#renew(resource, unfit))
-      .finally(() => this.#renewals.delete(key))
-    this.#renewals.set(key, renewal)
-    return renewal
-  }
-
-  async #renew(resource: string | undefined, unfit: string | undefined): Promise<StoredAccessToken> {
-    await this.#saveHeld()
-    const record = await this.#record()
-    if (!record) throw unlinked()
-    const present = tokenFor(record, resource)
-    // Somebody was faster: another process, or the save that had failed before.
-    if (present && present.token !== unfit && this.#lives.secondsLeft(present) > 0) return present
-    if (record.refreshToken === undefined) throw unlinked()
-    if (this.#stopped) throw this.#stopped
-    this.#respectQuiet()
-    let used = record.refreshToken
-    let answer = await this.#ask(used, resource)
-    if (isGone(answer) && record.previousRefreshToken !== undefined) {
-      used = record.previousRefreshToken
-      answer = await this.#ask(used, resource)
-    }
-    if (isGone(answer)) return this.#dropTokens(record)
-    if (answer.kind === 'refused') {
-      const error = refused(answer.error, answer.description)
-      if (answer.error === 'invalid_client') this.#stopped = error
-      throw error
-    }
-    const tokens = answer.value
-    const stored = this.#stamp(tokens, resource, record.scope)
-    const others = record.accessTokens.filter((token) => token !== present && this.#lives.secondsLeft(token) > 0)
-    const next: CredentialRecord = {
-      ...record,
-      refreshToken: tokens.refreshToken ?? used,
-      previousRefreshToken: tokens.refreshToken === undefined ? undefined : used,
-      accessTokens: [...others, stored],
-    }
-    await this.#save(next, record.refreshToken)
-    return stored
-  }
-
-  async #ask(refreshToken: string, resource: string | undefined): Promise<Answer<Tokens>> {
-    try {
-      const answer = await refresh(await this.#connect(), refreshToken, resource)
-      this.#attempts = 0
-      this.#quietUntil = 0
-      return answer
-    } catch (error) {
-      if (isAgentError(error, 'unreachable')) {
-        const { clock, entropy } = this.#wire.host
-        const pause = backoffSeconds(entropy, this.#attempts++, error.retryAfterSeconds)
-        this.#quietUntil = clock.monotonic() + pause * 1000
-      }
-      throw error
-    }
-  }
-
-  /** After trouble, callers in a hurry must not become a hot loop against a server that is down. */
-  #respectQuiet(): void {
-    const seconds = (this.#quietUntil - this.#wire.host.clock.monotonic()) / 1000
-    if (seconds <= 0) return
-    const message = `The server could not be reached; the next try is in ${Math.ceil(seconds)} s.`
-    throw new AgentError('unreachable', message, { retryAfterSeconds: seconds })
-  }
-
-  async #dropTokens(record: CredentialRecord): Promise<never> {
-    const { credentials } = this.#options
-    // Cleared first, so that no earlier copy keeps the dead tokens.
-    await credentials.clear()
-    await credentials.save({ ...record, refreshToken: undefined, previousRefreshToken: undefined, accessTokens: [] })
-    throw unlinked('invalid_grant')
-  }
-
-  async #save(record: CredentialRecord, replaces: string | undefined): Promise<void> {
-    this.#held = { record, replaces }
-    await this.#options.credentials.save(record)
-    this.#held = undefined
-  }
-
-  /** A record that could not be saved comes first: rotating again without it would lose the chain. */
-  async #saveHeld(): Promise<void> {
-    const held = this.#held
-    if (!held) return
-    const onDisk = await this.#record()
-    const superseded = held.replaces !== undefined && onDisk?.refreshToken !== held.replaces
-    if (superseded) this.#held = undefined
-    else await this.#save(held.record, held.replaces)
-  }
-
-  #stamp(tokens: Tokens, resource: string | undefined, askedScope: string | undefined): StoredAccessToken {
-    const { clock, entropy } = this.#wire.host
-    const obtainedAt = clock.now()
-    const life = tokens.expiresInSeconds
-    return {
-      resource,
-      token: tokens.accessToken,
-      // RFC 6749 §5.1: left out means as asked.
-      scope: tokens.scope ?? askedScope,
-      obtainedAt,
-      expiresAt: life === undefined ? undefined : obtainedAt + life * 1000,
-      refreshAt: life === undefined ? undefined : obtainedAt + refreshAfterSeconds(entropy, life) * 1000,
+      missingScopes: words(this.#options.scope).filter((asked) => !scopes.includes(asked)),
+      endsAt: record.refreshToken === undefined ? record.accessTokens[0]?.expiresAt : undefined,
     }
   }
 
   #answer(stored: StoredAccessToken): AccessToken {
     const left = this.#lives.secondsLeft(stored)
-    const { token, resource, scope } = stored
-    return { token, resource, scope, secondsLeft: Number.isFinite(left) ? left : undefined }
+    const { token, tokenType = 'Bearer', resource, scope } = stored
+    return { token, tokenType, resource, scope, secondsLeft: Number.isFinite(left) ? left : undefined }
   }
-}
-
-function tokenFor(record: CredentialRecord, resource: string | undefined): StoredAccessToken | undefined {
-  return record.accessTokens.find((stored) => stored.resource === resource)
-}
-
-function isGone(answer: Answer<Tokens>): boolean {
-  return answer.kind === 'refused' && answer.error === 'invalid_grant'
-}
-
-function unlinked(oauthError?: string): AgentError {
-  const why = oauthError ? 'The server no longer takes this link' : 'This device is not linked'
-  return new AgentError('unlinked', `${why}. Link it: latchkey-agent link`, { oauthError })
 }
 
 function words(text: string | undefined): readonly string[] {

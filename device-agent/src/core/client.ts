@@ -1,12 +1,20 @@
-// The agent's half of the protocol: one function per request, each sent exactly once. Nothing here waits, repeats or keeps
-// anything; that is agent.ts and link-request.ts. Expected OAuth errors are values; trouble on the way is an AgentError.
-import { DEVICE_CODE_GRANT, type ServerMetadata } from '@latchkey/shared'
+// The agent's half of the protocol: one function per request, each sent once; once more only, and at once, when a proof
+// lacked the server's nonce (RFC 9449 §8). Nothing here waits or keeps anything; that is agent.ts and link-request.ts.
+// Expected OAuth errors are values; trouble on the way is an AgentError.
+import { DEVICE_CODE_GRANT, JWT_BEARER_GRANT, type ProofKey, type ServerMetadata } from '@latchkey/shared'
+import type { TokenType } from './credentials.ts'
 import { AgentError } from './errors.ts'
 import { exchange, type Reply, type Wire } from './exchange.ts'
+import { KEY_ALGORITHM } from './keys.ts'
+import { assertionFor, proofFor } from './proof.ts'
 
 export interface Metadata extends ServerMetadata {
   /** RFC 7009. */
   readonly revocation_endpoint?: string
+  /** RFC 8414, for RFC 7636. */
+  readonly code_challenge_methods_supported?: readonly string[]
+  /** RFC 9449 §5.1. */
+  readonly dpop_signing_alg_values_supported?: readonly string[]
 }
 
 export interface Client extends Wire {
@@ -14,6 +22,8 @@ export interface Client extends Wire {
   readonly clientId: string
   /** Sent by HTTP Basic (RFC 6749 §2.3.1); a public client has none. */
   readonly clientSecret?: string | undefined
+  /** Proofs by this key go with every request, and no token is taken that is not bound to it. Absent: Bearer. */
+  readonly key?: ProofKey | undefined
 }
 
 /** What a device says of itself; the server shows it as unverified. */
@@ -34,6 +44,7 @@ export interface DeviceAuthorization {
 
 export interface Tokens {
   readonly accessToken: string
+  readonly tokenType: TokenType
   readonly expiresInSeconds: number | undefined
   readonly refreshToken: string | undefined
   readonly scope: string | undefined
@@ -82,24 +93,48 @@ export async function discover(wire: Wire, issuer: string, signal?: AbortSignal)
     ...optional('device_authorization_endpoint', endpoint(body, 'device_authorization_endpoint')),
     ...optional('jwks_uri', endpoint(body, 'jwks_uri')),
     ...optional('revocation_endpoint', endpoint(body, 'revocation_endpoint')),
+    ...optional('grant_types_supported', texts(body, 'grant_types_supported')),
+    ...optional('code_challenge_methods_supported', texts(body, 'code_challenge_methods_supported')),
+    ...optional('dpop_signing_alg_values_supported', texts(body, 'dpop_signing_alg_values_supported')),
   }
 }
 
-/** Asks for a device code and a user code: RFC 8628 §3.1, with RFC 8707 `resource` and the device's own description. */
+/** Whether the server binds tokens to keys like ours. */
+export function offersKeyBinding({ dpop_signing_alg_values_supported: algorithms }: Metadata): boolean {
+  return algorithms?.includes(KEY_ALGORITHM) ?? false
+}
+
+/** Whether a device that lost its tokens may come back with its key alone. */
+export function offersWayBack({ grant_types_supported: grants }: Metadata): boolean {
+  return grants?.includes(JWT_BEARER_GRANT) ?? false
+}
+
+/** Whether a code can be tied to a secret of who asks for it (RFC 7636). */
+export function offersCodeChallenge({ code_challenge_methods_supported: methods }: Metadata): boolean {
+  return methods?.includes('S256') ?? false
+}
+
+/**
+ * Asks for a device code and a user code: RFC 8628 §3.1, with RFC 8707 `resource`, the device's own description, and an
+ * S256 challenge whose verifier has to come with each poll.
+ */
 export async function requestDeviceCode(
   client: Client,
   request: {
     readonly scope?: string | undefined
     readonly resource?: string | undefined
     readonly device?: DeviceDescription | undefined
+    readonly codeChallenge?: string | undefined
   },
   signal?: AbortSignal,
 ): Promise<Answer<DeviceAuthorization>> {
   const url = client.metadata.device_authorization_endpoint
   if (!url) throw new AgentError('refused', `${client.metadata.issuer} does not link devices.`)
-  const { scope, resource, device } = request
+  const { scope, resource, device, codeChallenge } = request
   const described = { device_name: device?.name, device_model: device?.model, device_software: device?.software }
-  const reply = await post(client, url, { scope, resource, ...described }, signal)
+  const method = codeChallenge === undefined ? undefined : 'S256'
+  const challenge = { code_challenge: codeChallenge, code_challenge_method: method }
+  const reply = await post(client, url, { scope, resource, ...described, ...challenge }, signal)
   return answer(reply, (body) => ({
     deviceCode: text(body, 'device_code') ?? missing('device_code'),
     userCode: text(body, 'user_code') ?? missing('user_code'),
@@ -116,10 +151,11 @@ export async function requestDeviceCode(
 /** Asks once whether the person has decided: RFC 8628 §3.4. */
 export async function pollDeviceToken(
   client: Client,
-  deviceCode: string,
+  code: { readonly deviceCode: string; readonly codeVerifier?: string | undefined },
   signal?: AbortSignal,
 ): Promise<Answer<Tokens>> {
-  return requestToken(client, { grant_type: DEVICE_CODE_GRANT, device_code: deviceCode }, signal)
+  const form = { grant_type: DEVICE_CODE_GRANT, device_code: code.deviceCode, code_verifier: code.codeVerifier }
+  return requestToken(client, form, signal)
 }
 
 /** Trades a refresh token for fresh tokens: RFC 6749 §6, with RFC 8707 `resource`. */
@@ -130,6 +166,17 @@ export async function refresh(
   signal?: AbortSignal,
 ): Promise<Answer<Tokens>> {
   return requestToken(client, { grant_type: 'refresh_token', refresh_token: refreshToken, resource }, signal)
+}
+
+/** Fresh tokens for the link that `client.key` is bound to, by that key alone: RFC 7523 §2.1. */
+export async function signBackIn(
+  client: Client & { readonly key: ProofKey },
+  resource?: string,
+  signal?: AbortSignal,
+): Promise<Answer<Tokens>> {
+  const { metadata, clientId, key } = client
+  const assertion = await assertionFor(client, key, { issuer: metadata.issuer, clientId })
+  return requestToken(client, { grant_type: JWT_BEARER_GRANT, assertion, resource }, signal)
 }
 
 /** A token for the client itself: RFC 6749 §4.4. Needs `clientSecret`. */
@@ -153,14 +200,22 @@ export async function revoke(client: Client, token: string, signal?: AbortSignal
   return reply.status === 200
 }
 
+const DOWNGRADED =
+  'The server was asked for tokens bound to the key of this device and issued tokens that work for anybody; they were discarded.'
+
 async function requestToken(client: Client, form: Form, signal?: AbortSignal): Promise<Answer<Tokens>> {
   const reply = await post(client, client.metadata.token_endpoint, form, signal)
   return answer(reply, (body) => {
+    const tokenType: TokenType = client.key ? 'DPoP' : 'Bearer'
+    const issued = text(body, 'token_type')?.toLowerCase()
+    // RFC 9449 §5: somebody on the way may have taken the proof out, to get a token that works without the key.
+    if (client.key && issued === 'bearer') throw new AgentError('untrusted', DOWNGRADED)
     // RFC 6749 §7.1: a token of a type that one does not understand must not be used.
-    if (text(body, 'token_type')?.toLowerCase() !== 'bearer') {
-      throw new AgentError('untrusted', 'The server issued a token of another type than Bearer.')
+    if (issued !== tokenType.toLowerCase()) {
+      throw new AgentError('untrusted', `The server issued a token of another type than ${tokenType}.`)
     }
     return {
+      tokenType,
       accessToken: text(body, 'access_token') ?? missing('access_token'),
       expiresInSeconds: seconds(body, 'expires_in'),
       refreshToken: text(body, 'refresh_token'),
@@ -174,7 +229,12 @@ async function requestToken(client: Client, form: Form, signal?: AbortSignal): P
 type Form = Readonly<Record<string, string | undefined>>
 type Body = Readonly<Record<string, unknown>>
 
-function post(client: Client, url: string, form: Form, signal?: AbortSignal): Promise<Reply> {
+async function post(client: Client, url: string, form: Form, signal?: AbortSignal): Promise<Reply> {
+  const reply = await send(client, url, form, signal)
+  return client.key && reply.body?.['error'] === 'use_dpop_nonce' ? send(client, url, form, signal) : reply
+}
+
+async function send(client: Client, url: string, form: Form, signal?: AbortSignal): Promise<Reply> {
   const body = new URLSearchParams({ client_id: client.clientId })
   for (const [name, value] of Object.entries(form)) if (value !== undefined) body.set(name, value)
   const headers: Record<string, string> = {
@@ -182,6 +242,7 @@ function post(client: Client, url: string, form: Form, signal?: AbortSignal): Pr
     'content-type': 'application/x-www-form-urlencoded',
   }
   if (client.clientSecret !== undefined) headers['authorization'] = basic(client.clientId, client.clientSecret)
+  if (client.key) headers['dpop'] = await proofFor(client, client.key, { method: 'POST', url })
   return exchange(client, url, { method: 'POST', headers, body: body.toString() }, signal)
 }
 
@@ -214,9 +275,7 @@ function issuerUrl(issuer: string): URL {
 function endpoint(body: Body, name: string): string | undefined {
   const value = text(body, name)
   if (value === undefined) return undefined
-  if (!URL.canParse(value) || !isSafe(new URL(value))) {
-    throw new AgentError('untrusted', `The server's ${name} is not an https address.`)
-  }
+  if (!isSafeAddress(value)) throw new AgentError('untrusted', `The server's ${name} is not an https address.`)
   return value
 }
 
@@ -224,6 +283,11 @@ const LOOPBACK = /^(localhost|.+\.localhost|127\.\d+\.\d+\.\d+|\[::1\])$/
 
 function isSafe(url: URL): boolean {
   return url.protocol === 'https:' || (url.protocol === 'http:' && LOOPBACK.test(url.hostname))
+}
+
+/** Whether secrets may go there: https, or http that does not leave this machine. */
+export function isSafeAddress(address: string): boolean {
+  return URL.canParse(address) && isSafe(new URL(address))
 }
 
 /** An address for a person: http or https, in printable ASCII, so that what is shown is what is opened. */
@@ -243,6 +307,15 @@ function text(body: Body, name: string): string | undefined {
   return value
 }
 
+function texts(body: Body, name: string): readonly string[] | undefined {
+  const value = body[name]
+  if (value === undefined || value === null) return undefined
+  if (!Array.isArray(value) || !value.every((each) => typeof each === 'string')) {
+    throw new AgentError('untrusted', `The server's ${name} is not a list of words.`)
+  }
+  return value
+}
+
 /** A duration. Some servers send it as text. */
 function seconds(body: Body, name: string): number | undefined {
   const value = body[name]
@@ -258,6 +331,6 @@ function missing(name: string): never {
   throw new AgentError('untrusted', `The server's answer has no ${name}.`)
 }
 
-function optional<N extends string>(name: N, value: string | undefined): { readonly [K in N]?: string } {
-  return value === undefined ? {} : ({ [name]: value } as { readonly [K in N]?: string })
+function optional<N extends string, V>(name: N, value: V | undefined): { readonly [K in N]?: V } {
+  return value === undefined ? {} : ({ [name]: value } as { readonly [K in N]?: V })
 }

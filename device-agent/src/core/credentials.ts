@@ -8,11 +8,16 @@ export interface Subject {
   readonly email?: string
 }
 
+/** How an access token is presented: bound to the device's key (RFC 9449), or to nobody. */
+export type TokenType = 'DPoP' | 'Bearer'
+
 /** Times are wall-clock epoch milliseconds: they must mean something after a restart. */
 export interface StoredAccessToken {
   /** RFC 8707; absent for the server's default. */
   readonly resource?: string | undefined
   readonly token: string
+  /** Absent in records from before there were keys: Bearer. */
+  readonly tokenType?: TokenType | undefined
   readonly scope?: string | undefined
   readonly obtainedAt: number
   /** Absent when the server did not say. */
@@ -28,6 +33,8 @@ export interface CredentialRecord {
   /** What was granted at the start, space-separated. */
   readonly scope?: string | undefined
   readonly subject?: Subject | undefined
+  /** Thumbprint (RFC 7638) of the key that all this is bound to: with any other it is of no use. Absent: bound to none. */
+  readonly boundTo?: string | undefined
   /** Absent when the server gave none, or no longer takes the one it gave. */
   readonly refreshToken?: string | undefined
   /** The one before, kept until the present one has worked once: the server may have forgotten what it answered last. */
@@ -75,8 +82,9 @@ export function memoryCredentials(): CredentialStore {
 export function parseCredentials(value: unknown): CredentialRecord | undefined {
   if (!isObject(value) || !isText(value['issuer']) || !isText(value['clientId']) || !isTime(value['linkedAt']))
     return undefined
-  const { issuer, clientId, linkedAt, scope, subject, refreshToken, previousRefreshToken, accessTokens } = value
-  if (![scope, refreshToken, previousRefreshToken].every(isTextOrAbsent)) return undefined
+  const { issuer, clientId, linkedAt, scope, subject, boundTo, refreshToken, previousRefreshToken, accessTokens } =
+    value
+  if (![scope, boundTo, refreshToken, previousRefreshToken].every(isTextOrAbsent)) return undefined
   if (subject !== undefined && !isSubject(subject)) return undefined
   if (!Array.isArray(accessTokens) || !accessTokens.every(isAccessToken)) return undefined
   return {
@@ -85,6 +93,7 @@ export function parseCredentials(value: unknown): CredentialRecord | undefined {
     linkedAt,
     scope: isText(scope) ? scope : undefined,
     subject: isSubject(subject) ? subject : undefined,
+    boundTo: isText(boundTo) ? boundTo : undefined,
     refreshToken: isText(refreshToken) ? refreshToken : undefined,
     previousRefreshToken: isText(previousRefreshToken) ? previousRefreshToken : undefined,
     accessTokens,
@@ -106,6 +115,7 @@ function isSubject(value: unknown): value is Subject {
 function isAccessToken(value: unknown): value is StoredAccessToken {
   if (!isObject(value) || !isText(value['token']) || !isTime(value['obtainedAt'])) return false
   return (
+    [undefined, 'DPoP', 'Bearer'].some((type) => type === value['tokenType']) &&
     isTextOrAbsent(value['resource']) &&
     isTextOrAbsent(value['scope']) &&
     isTimeOrAbsent(value['expiresAt']) &&

@@ -2,6 +2,7 @@
 // What the answer means is decided next door in client.ts; when to ask again, in agent.ts.
 import type { Host } from '@latchkey/shared'
 import { AgentError } from './errors.ts'
+import type { Origins } from './origins.ts'
 
 const TOTAL_SECONDS = 30
 const LARGEST_ANSWER = 64 * 1024
@@ -12,6 +13,8 @@ export type Fetch = (url: string, init: RequestInit) => Promise<Response>
 export interface Wire {
   readonly fetch: Fetch
   readonly host: Host
+  /** Is told what comes beside the answers. */
+  readonly origins?: Origins | undefined
 }
 
 export interface Reply {
@@ -39,6 +42,7 @@ export async function exchange(wire: Wire, url: string, init: RequestInit, signa
   wire.host.sleep(TOTAL_SECONDS * 1000, stop.signal).then(late, () => undefined)
   try {
     const response = await wire.fetch(url, { ...init, redirect: 'manual', signal: stop.signal })
+    wire.origins?.hear(url, response.headers)
     // A browser hides the status of a redirect that it did not follow.
     if (response.type === 'opaqueredirect' || (response.status >= 300 && response.status < 400)) {
       throw new AgentError('untrusted', `${where} answered with a redirect, which this endpoint must not do.`)
@@ -52,11 +56,16 @@ export async function exchange(wire: Wire, url: string, init: RequestInit, signa
   } catch (error) {
     signal?.throwIfAborted()
     if (error instanceof AgentError) throw error
-    throw new AgentError('unreachable', `${where} cannot be reached: ${causeOf(error)}.`, { cause: error })
+    throw unreachable(where, error)
   } finally {
     signal?.removeEventListener('abort', onAbort)
     stop.abort()
   }
+}
+
+/** What a failed fetch means, in words. */
+export function unreachable(where: string, error: unknown): AgentError {
+  return new AgentError('unreachable', `${where} cannot be reached: ${causeOf(error)}.`, { cause: error })
 }
 
 // Some servers answer 429 where RFC 8628 §3.5 has 400: the code in the body is the better teacher.

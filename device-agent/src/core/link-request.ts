@@ -1,13 +1,16 @@
 // One code and the wait for its answer. The same object feeds the screen and the poller, so that a screen can never show
 // code B while the device asks for code A. It starts no new code: that takes a new trigger (RFC 8628 §3.5), see agent.ts.
-import type { Host } from '@latchkey/shared'
+import { codeChallengeOf, type Host, makeCodeVerifier } from '@latchkey/shared'
 import {
   type Answer,
   type Client,
   type DeviceAuthorization,
   type DeviceDescription,
+  offersCodeChallenge,
+  offersWayBack,
   pollDeviceToken,
   requestDeviceCode,
+  signBackIn,
   type Tokens,
 } from './client.ts'
 import { AgentError, isAgentError } from './errors.ts'
@@ -21,17 +24,19 @@ export class LinkRequest {
   /** On the host's monotonic clock, milliseconds. */
   readonly expiresAtMonotonic: number
   readonly intervalSeconds: number
-  // Private even to a debugger's printout: whoever holds this collects the tokens.
+  // Private even to a debugger's printout: whoever holds these collects the tokens.
   readonly #deviceCode: string
+  readonly #codeVerifier: string | undefined
   readonly #host: Host
 
-  constructor(host: Host, answer: DeviceAuthorization, askedAtMonotonic: number) {
+  constructor(host: Host, answer: DeviceAuthorization, askedAtMonotonic: number, codeVerifier?: string) {
     this.userCode = answer.userCode
     this.verificationUri = answer.verificationUri
     this.verificationUriComplete = answer.verificationUriComplete
     this.intervalSeconds = answer.intervalSeconds
     this.expiresAtMonotonic = askedAtMonotonic + answer.expiresInSeconds * 1000
     this.#deviceCode = answer.deviceCode
+    this.#codeVerifier = codeVerifier
     this.#host = host
   }
 
@@ -41,7 +46,7 @@ export class LinkRequest {
   }
 
   poll(client: Client, signal?: AbortSignal): Promise<Answer<Tokens>> {
-    return pollDeviceToken(client, this.#deviceCode, signal)
+    return pollDeviceToken(client, { deviceCode: this.#deviceCode, codeVerifier: this.#codeVerifier }, signal)
   }
 }
 
@@ -60,14 +65,19 @@ export async function openLinkRequest(
   },
   signal?: AbortSignal,
 ): Promise<LinkRequest> {
+  const verifier = offersCodeChallenge(client.metadata) ? makeCodeVerifier(client.host.entropy) : undefined
+  const codeChallenge = verifier === undefined ? undefined : await codeChallengeOf(verifier)
   const askedAt = client.host.clock.monotonic()
-  const answer = await requestDeviceCode(client, wish, signal)
+  const { scope, resource, device } = wish
+  const answer = await requestDeviceCode(client, { scope, resource, device, codeChallenge }, signal)
   if (answer.kind === 'refused') throw refused(answer.error, answer.description)
-  return new LinkRequest(client.host, answer.value, askedAt)
+  return new LinkRequest(client.host, answer.value, askedAt, verifier)
 }
 
 /**
- * Polls until the person has decided (RFC 8628 §3.5). Every wait is measured from the previous answer, on the monotonic clock.
+ * Polls until the person has decided (RFC 8628 §3.5). Every wait is measured from the previous answer, on the monotonic
+ * clock. When an approval was given but its answer got lost, the device's key, where the server takes that, asks for it
+ * again, for as long as the code is good.
  *
  * @throws AgentError `denied`, `expired`, `lost_approval`, `refused`, `untrusted`; `unreachable` when the code ran out
  *   while there was no answer.
@@ -75,11 +85,18 @@ export async function openLinkRequest(
 export async function awaitDecision(
   client: Client,
   request: LinkRequest,
-  show: (state: WaitingState) => void,
-  signal?: AbortSignal,
+  how: {
+    readonly resource?: string | undefined
+    readonly show: (state: WaitingState) => void
+    readonly signal?: AbortSignal | undefined
+  },
 ): Promise<Tokens> {
+  const { resource, show, signal } = how
+  const { key } = client
+  const back = key && offersWayBack(client.metadata) && (() => signBackIn({ ...client, key }, resource, signal))
   let pace: Pace = { intervalSeconds: request.intervalSeconds, troubles: 0 }
   let wait = waitSeconds(pace)
+  let approvalWasLost = false
   show({ kind: 'waiting', request })
   for (;;) {
     const left = request.secondsLeft()
@@ -87,7 +104,7 @@ export async function awaitDecision(
     if (wait >= left) throw ranOut(pace)
     let answer: Answer<Tokens>
     try {
-      answer = await request.poll(client, signal)
+      answer = await (back && approvalWasLost ? back() : request.poll(client, signal))
     } catch (error) {
       if (!isAgentError(error, 'unreachable')) throw error
       pace = afterTrouble(pace)
@@ -96,23 +113,30 @@ export async function awaitDecision(
       continue
     }
     if (answer.kind === 'granted') return answer.value
+    if (approvalWasLost) throw lostApproval(answer.error)
     const answerWasLost = pace.troubles > 0
     if (answer.error === 'authorization_pending') pace = afterAnswer(pace)
     else if (answer.error === 'slow_down') pace = afterSlowDown(pace, answer.intervalSeconds)
-    else throw ended(answer.error, answer.description, answerWasLost)
+    else if (answer.error === 'invalid_grant' && answerWasLost) {
+      if (!back) throw lostApproval(answer.error)
+      approvalWasLost = true
+      wait = 0
+      continue
+    } else throw ended(answer.error, answer.description)
     wait = waitSeconds(pace, answer.retryAfterSeconds)
     if (answerWasLost) show({ kind: 'waiting', request })
   }
 }
 
-function ended(error: string, description: string | undefined, answerWasLost: boolean): AgentError {
+function lostApproval(oauthError: string): AgentError {
+  const message = 'The approval was given, but the answer got lost on the way. Link again.'
+  return new AgentError('lost_approval', message, { oauthError })
+}
+
+function ended(error: string, description: string | undefined): AgentError {
   if (error === 'access_denied')
     return new AgentError('denied', 'The request was refused on the phone.', { oauthError: error })
   if (error === 'expired_token') return ranOut()
-  if (error === 'invalid_grant' && answerWasLost) {
-    const message = 'The approval was given, but the answer got lost on the way. Link again.'
-    return new AgentError('lost_approval', message, { oauthError: error })
-  }
   return refused(error, description)
 }
 

@@ -2,15 +2,15 @@
 import { createServer } from 'node:net'
 import { join } from 'node:path'
 import {
-  type AccessToken,
   AgentError,
   clientCredentials,
   credentialFile,
   DeviceAgent,
   discover,
+  keyFile,
   terminalScreen,
 } from '@latchkey/device-agent'
-import { DEVICE_CODE_GRANT, type Entropy, makeUserCode } from '@latchkey/shared'
+import { DEVICE_CODE_GRANT, type Entropy, JWT_BEARER_GRANT, makeUserCode } from '@latchkey/shared'
 import { hashPassword } from '../accounts/passwords.ts'
 import { addUser } from '../accounts/users.ts'
 import { buildApp } from '../app.ts'
@@ -75,13 +75,15 @@ interface Story {
 /** A device signs in for a person and calls the API; then a box calls it as itself. */
 async function tellStory({ terminal, issuer, resource, secret, signal }: Story): Promise<void> {
   const { host } = terminal
+  const place = { directory: join(FOLDER, 'agent'), host }
   const agent = new DeviceAgent({
     issuer,
     clientId: TV,
     scope: 'openid profile email offline_access library:read',
     resource,
     device: { name: 'Living room TV', model: 'Northwind N55', software: 'app 4.2' },
-    credentials: credentialFile({ directory: join(FOLDER, 'agent'), host }),
+    credentials: credentialFile(place),
+    keys: keyFile(place),
     host,
   })
   const screen = terminalScreen({ terminal: process.stderr, env: terminal.environment, host })
@@ -94,9 +96,8 @@ async function tellStory({ terminal, issuer, resource, secret, signal }: Story):
   } finally {
     screen.close()
   }
-  const token = await agent.accessToken({ signal })
-  terminal.say(`\n   The TV calls the API with its token:   GET ${resource}/library`)
-  terminal.say(`   ${await call(`${resource}/library`, token, signal)}`)
+  terminal.say(`\n   The TV calls the API with its token and its key:   GET ${resource}/library`)
+  terminal.say(`   ${await told(await agent.fetch(`${resource}/library`, { signal }))}`)
 
   const wire = { host, fetch }
   const metadata = await discover(wire, issuer, signal)
@@ -104,11 +105,11 @@ async function tellStory({ terminal, issuer, resource, secret, signal }: Story):
   const answer = await clientCredentials(box, { scope: 'screen:report', resource }, signal)
   if (answer.kind === 'refused') throw new Error(`client credentials were refused: ${answer.error}`)
   terminal.say(`\n   A box without a person calls it as itself:   GET ${resource}/screen`)
-  terminal.say(`   ${await call(`${resource}/screen`, { token: answer.value.accessToken }, signal)}`)
+  const authorization = `Bearer ${answer.value.accessToken}`
+  terminal.say(`   ${await told(await fetch(`${resource}/screen`, { headers: { authorization }, signal }))}`)
 }
 
-async function call(url: string, { token }: Pick<AccessToken, 'token'>, signal: AbortSignal): Promise<string> {
-  const answer = await fetch(url, { headers: { authorization: `Bearer ${token}` }, signal })
+async function told(answer: Response): Promise<string> {
   return `${answer.status} ${await answer.text()}`
 }
 
@@ -127,8 +128,7 @@ function demoConfig(issuer: string, port: number, resource: string, secret: stri
           client_id: TV,
           client_name: 'Northwind TV app',
           token_endpoint_auth_method: 'none',
-          dpop_bound_access_tokens: false,
-          grant_types: [DEVICE_CODE_GRANT, 'refresh_token'],
+          grant_types: [DEVICE_CODE_GRANT, 'refresh_token', JWT_BEARER_GRANT],
           scope: 'openid profile email offline_access library:read',
         },
         {
