@@ -1,8 +1,8 @@
 // A client that holds a key: it proves that with every request, and takes the server's nonce when it is told to.
-import { makeProof, type ProofKey, thumbprint } from '@latchkey/shared'
+import { DEVICE_CODE_GRANT, makeProof, type ProofKey, thumbprint } from '@latchkey/shared'
 import type { LightMyRequestResponse } from 'fastify'
 import { exportJWK, generateKeyPair, type JWK, type JWTHeaderParameters, type JWTPayload, SignJWT } from 'jose'
-import { encode, ISSUER, type TestServer } from './test-server.ts'
+import { encode, ISSUER, type TestBrowser, type TestServer } from './test-server.ts'
 
 type Fields = Readonly<Record<string, string | readonly string[]>>
 type Headers = Readonly<Record<string, string>>
@@ -100,4 +100,29 @@ export function signedBy(
 ): Promise<string> {
   const payload: JWTPayload = JSON.parse(JSON.stringify(claims))
   return new SignJWT(payload).setProtectedHeader({ alg: key.alg, ...header }).sign(key.privateKey)
+}
+
+/** From the first request to tokens, bound to the client's key; `browser` is somebody signed in, else the server's user. */
+export async function linkWithKey(
+  server: TestServer,
+  client: DpopClient,
+  fields: Fields & { readonly client_id: string },
+  browser?: TestBrowser,
+): Promise<{ readonly access_token: string; readonly refresh_token?: string; readonly token_type: string }> {
+  const asked = await client.post('/device_authorization', fields)
+  if (asked.statusCode !== 200) throw new Error(`no code: ${asked.body}`)
+  const started = asked.json()
+  if (browser === undefined) await server.decide(started.user_code, 'approve')
+  else {
+    await browser.open(`/link?user_code=${started.user_code}`)
+    await browser.open('/link/device')
+    await browser.submit('/link/device', { answer: 'approve' })
+  }
+  const answer = await client.post('/token', {
+    grant_type: DEVICE_CODE_GRANT,
+    client_id: fields.client_id,
+    device_code: started.device_code,
+  })
+  if (answer.statusCode !== 200) throw new Error(`not linked: ${answer.body}`)
+  return answer.json()
 }
