@@ -6,6 +6,7 @@ import fastify, { type FastifyInstance, type FastifyServerOptions, LogController
 import { apisOf, type Config, registrationTerms } from './config.ts'
 import { authorizeRoutes } from './http/authorize.ts'
 import { deviceAuthorizationRoute } from './http/device-authorization.ts'
+import { deviceEventsRoute } from './http/device-events.ts'
 import { healthRoutes } from './http/health.ts'
 import { introspectRoute } from './http/introspect.ts'
 import { linkRoutes } from './http/link.ts'
@@ -22,6 +23,7 @@ import { tokenRoute } from './http/token.ts'
 import { userinfoRoutes } from './http/userinfo.ts'
 import { createAccessTokens } from './oauth/access-tokens.ts'
 import { createClientDirectory } from './oauth/client-directory.ts'
+import { createDeviceStarts } from './oauth/device-starts.ts'
 import { createDpopNonces } from './oauth/dpop-nonces.ts'
 import { createDpopProofs } from './oauth/dpop-proof.ts'
 import { createPacing, SLOW_DOWN } from './oauth/pacing.ts'
@@ -32,6 +34,7 @@ import { createThrottle } from './oauth/throttle.ts'
 import { createVault } from './oauth/vault.ts'
 import { type Every, everyInterval } from './ops/interval.ts'
 import { steadyClock } from './ops/steady-clock.ts'
+import { localNews } from './push/local-news.ts'
 
 const BODY_LIMIT_BYTES = 16 * 1024
 const REQUEST_TIMEOUT_MS = 30_000
@@ -65,6 +68,7 @@ export async function openProvider(parts: Parts, note: (event: ProtocolEvent) =>
     limits: {
       deviceCodeSeconds: limits.device_code_seconds,
       pollIntervalSeconds: limits.poll_interval_seconds,
+      waitingDevices: limits.waiting_devices,
       userTokenSeconds: limits.user_token_seconds,
       clientTokenSeconds: limits.client_token_seconds,
       refresh: {
@@ -74,6 +78,7 @@ export async function openProvider(parts: Parts, note: (event: ProtocolEvent) =>
         boundGraceDays: limits.refresh_bound_grace_days,
       },
     },
+    acr: config.acr,
     host,
     store,
     vault,
@@ -85,6 +90,11 @@ export async function openProvider(parts: Parts, note: (event: ProtocolEvent) =>
     accessTokens: createAccessTokens(basis),
     dpop: createDpopProofs(createDpopNonces(host.entropy, host.clock), host.clock),
     failedClients: createThrottle(FAILED_CLIENTS, host.clock),
+    news: localNews(),
+    deviceStarts: createDeviceStarts(
+      { liveCodes: limits.live_device_codes, codeSeconds: limits.device_code_seconds },
+      host.clock,
+    ),
     pacing: createPacing({ ...SLOW_DOWN, intervalSeconds: limits.poll_interval_seconds }),
     note,
   }
@@ -105,6 +115,7 @@ export async function buildApp(parts: Parts): Promise<FastifyInstance> {
   })
   const provider = await openProvider(parts, (event) => app.log.info(event, event.event))
   const base = new URL(config.issuer).pathname.replace(/\/$/, '')
+  const every = parts.every ?? everyInterval
 
   await describeRoutes(app, config.issuer, base)
   publishedRoutes(app, provider, base)
@@ -115,6 +126,7 @@ export async function buildApp(parts: Parts): Promise<FastifyInstance> {
       deviceAuthorizationRoute(scope, provider)
       parRoute(scope, provider)
       tokenRoute(scope, provider)
+      deviceEventsRoute(scope, provider, every)
       introspectRoute(scope, provider)
       revokeRoute(scope, provider)
       userinfoRoutes(scope, provider)
@@ -139,7 +151,6 @@ export async function buildApp(parts: Parts): Promise<FastifyInstance> {
     { prefix: base },
   )
 
-  const every = parts.every ?? everyInterval
   const endPurging = every(PURGE_EVERY_MS, () =>
     parts.store.purge(provider.host.clock.now()).catch((error) => app.log.warn({ err: error }, 'purging failed')),
   )

@@ -8,7 +8,7 @@ import { Value } from 'typebox/value'
 import { formProblems, isObject, schemaForEditors } from './config-form.ts'
 import { type ClientMetadata, readClientMetadata, SHORTEST_SECRET } from './oauth/client-metadata.ts'
 import type { Api, Provider } from './oauth/provider.ts'
-import { type Client, SIGNING_ALGORITHMS } from './oauth/records.ts'
+import { type Client, ELSEWHERE, SIGNING_ALGORITHMS } from './oauth/records.ts'
 import { ENROL_SCOPE, enrolmentApi } from './oauth/registration.ts'
 import { IDENTITY_SCOPES, knownScopes } from './oauth/scopes.ts'
 import { LONGEST_TOKEN_SECONDS } from './oauth/signing-key-life.ts'
@@ -75,6 +75,15 @@ const ClientEntry = Type.Object(
         description: 'Bind its tokens to a key by DPoP (RFC 9449). Default: true for public device clients.',
       }),
     ),
+    elsewhere: Type.Optional(
+      Type.Union(
+        ELSEWHERE.map((policy) => Type.Literal(policy)),
+        {
+          description:
+            'When a device and its person are on different networks: allow, warn, have the code typed (the default), or block.',
+        },
+      ),
+    ),
     id_token_signed_response_alg: Type.Optional(oneOf(SIGNING_ALGORITHMS)),
     subject_type: Type.Optional(oneOf(['public', 'pairwise'] as const)),
     sector_identifier_host: Type.Optional(Type.String({ minLength: 1 })),
@@ -114,6 +123,11 @@ export const ConfigSchema = Type.Object(
     master_secret: Type.Optional(SecretReference),
     apis: Type.Array(ApiEntry, { default: [] }),
     clients: Type.Array(ClientEntry, { default: [] }),
+    acr: Type.Record(Type.String(), Type.Array(Type.String({ minLength: 1 }), { minItems: 1 }), {
+      default: {},
+      description:
+        'Words that clients may ask for in acr_values, weakest first, each with the methods (RFC 8176) that a sign-in must have used.',
+    }),
     registration: Type.Optional(
       Type.Object(
         {
@@ -127,7 +141,19 @@ export const ConfigSchema = Type.Object(
     limits: Type.Object(
       {
         device_code_seconds: seconds(600, 60, 1800, 'How long a device and a person have for the flow.'),
+        live_device_codes: seconds(
+          1000,
+          1,
+          100_000,
+          'How many codes may wait for an answer at once; one client in one network gets three fifths of them.',
+        ),
         poll_interval_seconds: seconds(5, 1, 60, 'How long a device waits between two polls.'),
+        waiting_devices: seconds(
+          20_000,
+          1,
+          1_000_000,
+          'How many devices may wait for news at once; one network gets a quarter.',
+        ),
         user_token_seconds: seconds(
           600,
           60,
@@ -221,6 +247,7 @@ export function parseConfig(file: Json, environment: Environment): Config {
   const masterSecret = fits('master_secret') ? readMasterSecret(raw, readSecret, problems) : undefined
   const clients = fits('apis', 'clients', 'registration') ? readClients(raw, readSecret, problems) : []
   if (fits('apis', 'registration')) checkRegistration(raw, problems)
+  if (fits('acr')) checkAcr(raw, problems)
   if (problems.length > 0) throw new ConfigError(problems)
   const { $schema: _schema, master_secret: _reference, ...rest } = raw
   return { ...rest, clients, ...(masterSecret === undefined ? {} : { masterSecret }) }
@@ -353,6 +380,13 @@ function checkApis({ apis }: RawConfig, problems: string[]): void {
   }
 }
 
+/** Clients list them with spaces in between (OpenID Connect Core §3.1.2.1). */
+function checkAcr({ acr }: RawConfig, problems: string[]): void {
+  for (const value of Object.keys(acr)) {
+    if (!/^[\x21-\x7e]+$/.test(value)) problems.push(`acr: "${value}" must be visible ASCII characters without spaces`)
+  }
+}
+
 /** An enrolled device acts as itself: its scopes are those of APIs, none about a person. */
 function checkRegistration({ apis, registration }: RawConfig, problems: string[]): void {
   const ofApis = new Set(apis.flatMap((api) => Object.keys(api.scopes)))
@@ -405,7 +439,7 @@ function readClient(
   readSecret: ReadSecret,
   problems: string[],
 ): Client {
-  const { client_id: clientId, client_secret: reference, ...metadata } = entry
+  const { client_id: clientId, client_secret: reference, elsewhere, ...metadata } = entry
   const secret = reference && readSecret(`${path}.client_secret`, reference)
   if (secret !== undefined && secret.length < SHORTEST_SECRET) {
     problems.push(`${path}.client_secret: at least ${SHORTEST_SECRET} random characters (openssl rand -base64 32)`)
@@ -416,5 +450,9 @@ function readClient(
     createdAt: 0,
   })
   for (const { member, problem } of found) problems.push(`${path}.${member}: ${problem}`)
-  return { ...client, ...(secret === undefined ? {} : { secretDigest: digestOf(secret) }) }
+  return {
+    ...client,
+    ...(elsewhere === undefined ? {} : { elsewhere }),
+    ...(secret === undefined ? {} : { secretDigest: digestOf(secret) }),
+  }
 }

@@ -70,9 +70,13 @@ describe('RFC 9449: proof of possession at the server', () => {
   })
 
   it('DP-06 DEV-20 a client bound to keys gets nothing without a proof; public device clients are, unless they say otherwise', async () => {
-    const bare = await server.post('/device_authorization', { client_id: 'bound-tv' })
+    const { device_code, user_code } = (await server.post('/device_authorization', { client_id: 'bound-tv' })).json()
+    await server.decide(user_code, 'approve')
+    const bare = await server.poll(device_code, { client_id: 'bound-tv' })
     expect(bare.json().error).toBe('invalid_dpop_proof')
-    expect((await server.post('/device_authorization', { client_id: 'tv' })).statusCode).toBe(200)
+    const tokens = await poll(await dpopClient(server), device_code)
+    expect(tokens.json().token_type).toBe('DPoP')
+    expect((await server.link()).access_token).toMatch(/^ey/)
   })
 
   it('DP-01 every part of a proof is looked at', async () => {

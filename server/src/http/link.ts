@@ -1,27 +1,27 @@
 // /link: where a person brings a code, sees which device asks, and decides (RFC 8628 §3.3).
-// A code is looked up for signed-in people only; a decision counts only for the request that this browser opened.
+// A code is looked up for signed-in people only, and belongs to the first account that brings it; a decision counts only
+// for the request that this browser opened and saw.
 import { displayUserCode, normaliseUserCode } from '@latchkey/shared'
 import { devicePage, linkPage, outcomePage } from '@latchkey/verifier-web'
 import type { FastifyInstance, FastifyReply, FastifyRequest } from 'fastify'
 import { rememberOpened, type SignedIn } from '../accounts/sessions.ts'
-import { answerable, decide } from '../oauth/device-request.ts'
+import { acrsOf } from '../oauth/acr.ts'
+import { isRecentEnough } from '../oauth/authorization.ts'
+import { answerable, decide, open } from '../oauth/device-request.ts'
+import { createGuesses } from '../oauth/guessing.ts'
 import type { Provider } from '../oauth/provider.ts'
-import type { DeviceRequest } from '../oauth/records.ts'
+import type { Client, DeviceRequest } from '../oauth/records.ts'
 import { update } from '../oauth/store.ts'
-import { createThrottle, networkOf } from '../oauth/throttle.ts'
+import { networkOf, sameNetwork } from '../oauth/throttle.ts'
 import { ownForm, PageProblem, type Pages } from './page-scope.ts'
 import { identityIn, sentencesFor } from './permission-words.ts'
 
-/** Wrong codes before somebody must wait; docs/security.md has the arithmetic (RFC 8628 §5.1). */
-export const WRONG_CODES = {
-  perAccount: { most: 5, windowSeconds: 600 },
-  perNetwork: { most: 20, windowSeconds: 3600 },
-  inAll: { most: 50, windowSeconds: 600 },
-} as const
+/** What keeps an answer from being taken, though the code is good; undefined when nothing does. */
+type Barrier = 'elsewhere' | 'type' | 'sign_in' | 'too_weak' | undefined
 
 export function linkRoutes(app: FastifyInstance, provider: Provider, pages: Pages): void {
   const { clock } = provider.host
-  const guesses = wrongCodes(provider)
+  const guesses = createGuesses(clock)
 
   app.get('/link', (request, reply) => {
     const { user_code: given } = request.query as { user_code?: unknown }
@@ -42,7 +42,7 @@ export function linkRoutes(app: FastifyInstance, provider: Provider, pages: Page
       // No guess: whoever mistypes is told at once.
       return pages.show(reply, linkPage(pages.chrome(request), { code: typed.slice(0, 64), problem: 'format' }), 400)
     }
-    pages.cookies.keep(reply, request.visitor, { userCode: code })
+    pages.cookies.keep(reply, request.visitor, { userCode: code, typed: true })
     return pages.go(reply, '/link/device')
   })
 
@@ -57,7 +57,7 @@ export function linkRoutes(app: FastifyInstance, provider: Provider, pages: Page
       return showOutcome(request, reply, opened, signedIn)
     }
     const device = await provider.store.deviceRequests.byUserCode(provider.vault.digest('user-code', userCode))
-    if (device !== undefined && device.id === opened?.id) return showDevice(request, reply, device, signedIn)
+    if (device !== undefined && device.id === opened?.id) return next(request, reply, device, signedIn)
 
     const keys = { account: signedIn.user.id, network: networkOf(request.ip) }
     const wait = guesses.secondsToWait(keys)
@@ -66,14 +66,18 @@ export function linkRoutes(app: FastifyInstance, provider: Provider, pages: Page
       const html = linkPage(pages.chrome(request), { ...again, problem: 'too_many', retryAfterSeconds: wait })
       return pages.showThrottled(reply, html, wait)
     }
-    // Unknown, used and run out look the same to who only types codes.
-    if (device === undefined || stateFor(device, signedIn) !== 'open') {
-      guesses.count(keys)
-      pages.cookies.keep(reply, request.visitor, {})
-      return pages.show(reply, linkPage(pages.chrome(request), { ...again, problem: 'unknown' }), 400)
+    const found = await bring(device, signedIn)
+    if (device !== undefined && found === 'yours') {
+      await rememberOpened(provider.store, signedIn.session, device.id)
+      provider.news.publish(device.id, 'opened')
+      return next(request, reply, device, signedIn)
     }
-    await rememberOpened(provider.store, signedIn.session, device.id)
-    return showDevice(request, reply, device, signedIn)
+    if (guesses.count(keys)) provider.note({ event: 'many_wrong_codes' })
+    pages.cookies.keep(reply, request.visitor, {})
+    // Somebody else has this page open: who also holds the code should know that it is no good to them.
+    if (found === 'anothers') return pages.show(reply, outcomePage(pages.chrome(request), { outcome: 'used' }), 400)
+    // Unknown, used and run out look the same to who only types codes.
+    return pages.show(reply, linkPage(pages.chrome(request), { ...again, problem: 'unknown' }), 400)
   })
 
   app.post('/link/device', async (request, reply) => {
@@ -84,15 +88,75 @@ export function linkRoutes(app: FastifyInstance, provider: Provider, pages: Page
     // The token is of the page that showed this very device: a second tab cannot approve what the first one showed.
     const answer = ownForm(request, requestId).get('answer')?.[0]
     if (answer !== 'approve' && answer !== 'deny') throw new PageProblem('bad_request', 400)
+    const opened = await openedRequest(signedIn)
+    const barrier = opened && answer === 'approve' ? await barrierFor(request, opened, signedIn) : undefined
+    // The page knows what to do about it. Refusing is always possible.
+    if (barrier !== undefined) return pages.go(reply, '/link/device')
     const { user, session } = signedIn
     const { authenticatedAt, amr } = session
-    await update(provider.store.deviceRequests, requestId, (current) => {
+    const state = answer === 'approve' ? 'approved' : 'denied'
+    const outcome = await update(provider.store.deviceRequests, requestId, (current) => {
       const decision = { userId: user.id, decidedAt: clock.now(), authenticatedAt, amr }
-      return decide(current, answer === 'approve' ? 'approved' : 'denied', decision, intervalOf(requestId))
+      return decide(current, state, decision, intervalOf(requestId))
     })
+    if (outcome === 'done') {
+      provider.news.publish(requestId, state)
+      provider.deviceStarts.ended(requestId)
+    }
     pages.cookies.keep(reply, request.visitor, {})
     return pages.go(reply, '/link/device')
   })
+
+  /** The account brings the code: from now on it is theirs, or somebody else's, or nothing. */
+  async function bring(device: DeviceRequest | undefined, { user }: SignedIn) {
+    if (device === undefined) return 'closed'
+    const { found, contested } = await update(provider.store.deviceRequests, device.id, (current) =>
+      open(current, user.id, clock.now(), intervalOf(device.id)),
+    )
+    if (contested) {
+      const { id: requestId, clientId, familyId } = device
+      provider.note({ event: 'contested', requestId, clientId, userId: user.id, ...(familyId && { familyId }) })
+    }
+    return found
+  }
+
+  function isElsewhere(request: FastifyRequest, device: DeviceRequest): boolean {
+    return !sameNetwork(device.address, request.ip)
+  }
+
+  async function barrierFor(request: FastifyRequest, device: DeviceRequest, signedIn: SignedIn): Promise<Barrier> {
+    const { session } = signedIn
+    if (!isRecentEnough({ ...device, prompt: [] }, session, clock.now())) return 'sign_in'
+    const held = acrsOf(provider.acr, session.amr)
+    if (device.acrValues !== undefined && !device.acrValues.some((acr) => held.includes(acr))) {
+      // Whoever has just signed in would only be asked for the same again.
+      return session.authenticatedAt < device.createdAt ? 'sign_in' : 'too_weak'
+    }
+    if (!isElsewhere(request, device)) return undefined
+    const policy = (await provider.clients.find(device.clientId))?.elsewhere ?? 'type'
+    if (policy === 'block') return 'elsewhere'
+    return policy === 'type' && !request.visitor.visit.errand.typed ? 'type' : undefined
+  }
+
+  /** The page of a device whose code this account brought, or what must come before it. */
+  async function next(request: FastifyRequest, reply: FastifyReply, device: DeviceRequest, signedIn: SignedIn) {
+    if (stateFor(device, signedIn) !== 'open') return showOutcome(request, reply, device, signedIn)
+    const { errand } = request.visitor.visit
+    switch (await barrierFor(request, device, signedIn)) {
+      case 'sign_in':
+        pages.cookies.keep(reply, request.visitor, { ...errand, signInAfter: clock.now() })
+        return pages.go(reply, '/sign-in')
+      case 'too_weak':
+        return pages.show(reply, outcomePage(pages.chrome(request), { outcome: 'too_weak' }), 403)
+      case 'elsewhere':
+        return pages.show(reply, outcomePage(pages.chrome(request), { outcome: 'elsewhere' }), 403)
+      case 'type':
+        // A code that came with an address may have come with a message; one that is typed was read somewhere.
+        return pages.show(reply, linkPage(pages.chrome(request), { elsewhere: true }))
+      case undefined:
+        return showDevice(request, reply, device)
+    }
+  }
 
   // A device that was slowed down comes later: it must still find its approval before the code runs out.
   function intervalOf(requestId: string): number {
@@ -121,8 +185,7 @@ export function linkRoutes(app: FastifyInstance, provider: Provider, pages: Page
     )
   }
 
-  async function showDevice(request: FastifyRequest, reply: FastifyReply, device: DeviceRequest, signedIn: SignedIn) {
-    if (stateFor(device, signedIn) !== 'open') return showOutcome(request, reply, device, signedIn)
+  async function showDevice(request: FastifyRequest, reply: FastifyReply, device: DeviceRequest) {
     const client = await provider.clients.find(device.clientId)
     const now = clock.now()
     const chrome = pages.chrome(request, device.id)
@@ -133,7 +196,8 @@ export function linkRoutes(app: FastifyInstance, provider: Provider, pages: Page
       startedSecondsAgo: Math.max(0, Math.round((now - device.createdAt) / 1000)),
       expiresInSeconds: Math.max(0, Math.floor((device.deadlineAt - now) / 1000)),
       address: device.address,
-      network: networkOf(device.address) === networkOf(request.ip) ? 'same' : 'other',
+      network: !isElsewhere(request, device) ? 'same' : client?.elsewhere === 'allow' ? 'other' : 'suspicious',
+      proven: client !== undefined && provesItself(client),
       identity: identityIn(device.scope),
       permissions: sentencesFor(provider.apis, device.scope),
       staysSignedIn: client?.grantTypes.includes('refresh_token') ?? false,
@@ -142,22 +206,10 @@ export function linkRoutes(app: FastifyInstance, provider: Provider, pages: Page
   }
 }
 
-interface GuessKeys {
-  readonly account: string
-  readonly network: string
-}
-
-function wrongCodes({ host: { clock } }: Provider) {
-  const perAccount = createThrottle(WRONG_CODES.perAccount, clock)
-  const perNetwork = createThrottle(WRONG_CODES.perNetwork, clock)
-  const inAll = createThrottle(WRONG_CODES.inAll, clock)
-  return {
-    secondsToWait: ({ account, network }: GuessKeys) =>
-      Math.max(perAccount.secondsToWait(account), perNetwork.secondsToWait(network), inAll.secondsToWait('')),
-    count({ account, network }: GuessKeys) {
-      perAccount.count(account)
-      perNetwork.count(network)
-      inAll.count('')
-    },
-  }
+/**
+ * Whether the name on the page is that of who asks. A secret that is built into an app or a device is everybody's who
+ * takes it apart, so only a key of its own proves anything (RFC 8628 §5.6, RFC 8252 §8.5).
+ */
+function provesItself({ authMethod }: Client): boolean {
+  return authMethod === 'private_key_jwt'
 }

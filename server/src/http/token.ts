@@ -1,6 +1,6 @@
 // POST /token (RFC 6749 §3.2): plain values in, the protocol's answer out.
-import { DEVICE_CODE_GRANT, type GrantType, JWT_BEARER_GRANT } from '@latchkey/shared'
-import type { FastifyInstance } from 'fastify'
+import { DEVICE_CODE_GRANT, type GrantType, JWT_BEARER_GRANT, type TokenResponse } from '@latchkey/shared'
+import type { FastifyInstance, FastifyReply } from 'fastify'
 import Type, { type TProperties } from 'typebox'
 import type { Provider } from '../oauth/provider.ts'
 import { exchange } from '../oauth/token-endpoint.ts'
@@ -20,13 +20,43 @@ import {
   text,
 } from './openapi.ts'
 
+/** Shorter than what proxies between us and a device wait for an answer. */
+const LONGEST_WAIT_SECONDS = 25
+
 export function tokenRoute(app: FastifyInstance, provider: Provider): void {
+  const stopping = new AbortController()
+  let held = 0
+
   app.post('/token', described(TOKEN), async (request, reply) => {
-    const tokens = await exchange(provider, { form: formOf(request), ...callerOf(request) })
-    if (tokens.token_type === 'DPoP') reply.header('DPoP-Nonce', provider.dpop.nonces.current())
-    return tokens
+    const form = formOf(request)
+    const seconds = held < provider.limits.waitingDevices ? secondsToWait(request.headers['prefer']) : 0
+    if (seconds === 0) return send(reply, await exchange(provider, { form, ...callerOf(request) }))
+    const left = new AbortController()
+    reply.raw.once('close', () => left.abort())
+    const signal = AbortSignal.any([left.signal, stopping.signal])
+    reply.header('Preference-Applied', `wait=${seconds}`)
+    held++
+    try {
+      const patience = { milliseconds: seconds * 1000, signal }
+      return send(reply, await exchange(provider, { form, ...callerOf(request), patience }))
+    } finally {
+      held--
+    }
   })
   refuseOtherMethods(app, '/token', ['POST'])
+  // Who is held hears "not yet" and finds the next server.
+  app.addHook('preClose', async () => stopping.abort())
+
+  function send(reply: FastifyReply, tokens: TokenResponse): TokenResponse {
+    if (tokens.token_type === 'DPoP') reply.header('DPoP-Nonce', provider.dpop.nonces.current())
+    return tokens
+  }
+}
+
+/** `Prefer: wait=25` (RFC 7240 §4.3); 0 without it. */
+function secondsToWait(prefer: string | string[] | undefined): number {
+  const [, seconds] = /(?:^|[,;])\s*wait\s*=\s*"?(\d{1,4})"?\s*(?:[,;]|$)/i.exec([prefer ?? ''].flat().join(',')) ?? []
+  return Math.min(Number(seconds ?? 0), LONGEST_WAIT_SECONDS)
 }
 
 const VERIFIER = { code_verifier: text('The PKCE verifier, where a challenge was given (RFC 7636).') }

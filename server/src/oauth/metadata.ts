@@ -14,6 +14,7 @@ const CLAIMS = [
 /** The document as served; it lists what is there, and nothing that is not. */
 export function metadataDocument(provider: Provider): string {
   const { issuer, apis } = provider
+  const acr = Object.keys(provider.acr)
   return JSON.stringify({
     issuer,
     authorization_endpoint: `${issuer}/authorize`,
@@ -24,6 +25,7 @@ export function metadataDocument(provider: Provider): string {
     revocation_endpoint: `${issuer}/revoke`,
     userinfo_endpoint: `${issuer}/userinfo`,
     ...(provider.registration === undefined ? {} : { registration_endpoint: issuer + REGISTRATION_PATH }),
+    device_events_endpoint: `${issuer.replace(/^http/, 'ws')}/device_events`,
     jwks_uri: `${issuer}/jwks`,
     scopes_supported: [...IDENTITY_SCOPES, ...new Set(apis.flatMap((api) => Object.keys(api.scopes)))],
     grant_types_supported: grants.map((grant) => grant.type),
@@ -42,7 +44,9 @@ export function metadataDocument(provider: Provider): string {
     dpop_signing_alg_values_supported: SIGNATURE_ALGORITHMS,
     subject_types_supported: ['public', 'pairwise'],
     id_token_signing_alg_values_supported: SIGNING_ALGORITHMS,
-    claims_supported: CLAIMS,
+    claims_supported: acr.length === 0 ? CLAIMS : [...CLAIMS, 'acr'],
+    // An empty list would be no list (RFC 8414 §3.2).
+    ...(acr.length === 0 ? {} : { acr_values_supported: acr }),
     request_parameter_supported: false,
     request_uri_parameter_supported: false,
     claims_parameter_supported: false,

@@ -1,8 +1,11 @@
 // What the protocol works with, put together once at start and only read afterwards.
 import type { Host } from '@latchkey/shared'
 import type { AccessTokens } from './access-tokens.ts'
+import type { AcrTable } from './acr.ts'
 import type { ClientDirectory } from './client-directory.ts'
+import type { DeviceStarts } from './device-starts.ts'
 import type { DpopProofs } from './dpop-proof.ts'
+import type { News } from './news.ts'
 import type { Pacing } from './pacing.ts'
 import type { SigningAlgorithm } from './records.ts'
 import type { SigningKeys } from './signing-keys.ts'
@@ -37,6 +40,8 @@ export interface RegistrationTerms {
 export interface Limits {
   readonly deviceCodeSeconds: number
   readonly pollIntervalSeconds: number
+  /** How many devices may wait for news at once, on sockets and with held answers. */
+  readonly waitingDevices: number
   readonly userTokenSeconds: number
   readonly clientTokenSeconds: number
   readonly refresh: RefreshLimits
@@ -47,6 +52,7 @@ export interface Provider {
   readonly issuer: string
   readonly apis: readonly Api[]
   readonly limits: Limits
+  readonly acr: AcrTable
   /** Absent: nobody can register. */
   readonly registration?: RegistrationTerms
   readonly host: Host
@@ -56,6 +62,8 @@ export interface Provider {
   readonly signingKeys: SigningKeys
   readonly accessTokens: AccessTokens
   readonly pacing: Pacing
+  readonly deviceStarts: DeviceStarts
+  readonly news: News
   readonly dpop: DpopProofs
   /** Failed client authentications, by client and address. */
   readonly failedClients: Throttle
@@ -71,4 +79,15 @@ export type ProtocolEvent =
   | { readonly event: 'unlinked'; readonly familyId: string; readonly clientId: string }
   | { readonly event: 'registered'; readonly clientId: string; readonly userId: string }
   | { readonly event: 'removed'; readonly clientId: string }
+  | {
+      /** A second account brought the code of a device request. */
+      readonly event: 'contested'
+      readonly requestId: string
+      readonly clientId: string
+      readonly userId: string
+      /** What has come of the code already. */
+      readonly familyId?: string
+    }
+  /** Everybody together typed so many wrong codes that everybody must wait: somebody is guessing. */
+  | { readonly event: 'many_wrong_codes' }
   | { readonly event: 'linked'; readonly familyId: string; readonly clientId: string; readonly userId: string }

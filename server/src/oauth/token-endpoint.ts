@@ -5,6 +5,7 @@ import { authenticateClient } from './client-auth.ts'
 import { OAuthError } from './errors.ts'
 import { grants } from './grants/index.ts'
 import { issueTokens } from './issuer.ts'
+import type { Patience } from './news.ts'
 import { type Form, readParameters } from './parameters.ts'
 import type { Provider } from './provider.ts'
 
@@ -15,6 +16,7 @@ export interface TokenRequest {
   /** The DPoP header. */
   readonly dpop: string | undefined
   readonly address: string
+  readonly patience?: Patience | undefined
 }
 
 /** Throws OAuthError. */
@@ -34,7 +36,7 @@ export async function exchange(provider: Provider, request: TokenRequest): Promi
   if (client.dpopBound && jkt === undefined)
     throw new OAuthError('invalid_dpop_proof', 'this client needs a DPoP proof')
 
-  const found = await grant.find(provider, { client, parameters, jkt })
+  const found = await grant.find(provider, { client, parameters, jkt, patience: request.patience })
   if (found.userId !== undefined && !(await mayBeSpokenFor(provider, found.userId))) {
     // A waiting device hears that it was refused; a token that was good once is good no more.
     const code = grant.type === DEVICE_CODE_GRANT ? 'access_denied' : 'invalid_grant'

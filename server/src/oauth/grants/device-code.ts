@@ -1,14 +1,15 @@
 // A waiting device asks: not yet, too often, refused, run out, or here are your tokens, once (RFC 8628 §3.4, §3.5).
 import { DEVICE_CODE_GRANT } from '@latchkey/shared'
 import { checkCodeVerifier } from '../code-verifier.ts'
-import { poll, redeem } from '../device-request.ts'
+import { type PollOutcome, poll, redeem } from '../device-request.ts'
 import { OAuthError } from '../errors.ts'
+import { awaitDecision } from '../news.ts'
 import type { Provider } from '../provider.ts'
 import { narrow } from '../scopes.ts'
 import { update } from '../store.ts'
 import { handleFor } from '../token-family.ts'
 import { digestOf } from '../vault.ts'
-import type { Grant } from './grant.ts'
+import type { Exchange, Grant } from './grant.ts'
 import { beginLink, refuseOtherKey } from './link.ts'
 
 // Thrown by the thousand: made once, so that no stack is drawn up for what is expected.
@@ -25,14 +26,20 @@ export const deviceCode: Grant = {
   async find(provider, exchange) {
     const { client, parameters } = exchange
     const code = parameters.required('device_code')
-    const request = await provider.store.deviceRequests.get(digestOf(code))
-    // Another client's code is as good as none, and its poll touches no counter of the rightful one.
-    if (request === undefined || request.clientId !== client.id) throw INVALID
     const { clock } = provider.host
-    const found = poll(request, clock.now())
+    const look = async () => {
+      const request = await provider.store.deviceRequests.get(digestOf(code))
+      // Another client's code is as good as none, and its poll touches no counter of the rightful one.
+      if (request === undefined || request.clientId !== client.id) throw INVALID
+      return { request, found: poll(request, clock.now()) }
+    }
+    const first = await look()
+    if (first.found.kind === 'expired') throw EXPIRED
+    refuseOtherKey(first.request.jkt, exchange)
+    const { request, found } =
+      first.found.kind === 'pending' ? await waited(provider, exchange, first.request.id, look) : first
     if (found.kind === 'expired') throw EXPIRED
-    refuseOtherKey(request.jkt, exchange)
-    if (found.kind === 'pending') throw paced(provider, request.id)
+    if (found.kind === 'pending') throw PENDING
     if (found.kind === 'denied') throw DENIED
     checkCodeVerifier(request.codeChallenge, parameters.get('code_verifier'))
     const { decision } = found
@@ -59,12 +66,27 @@ export const deviceCode: Grant = {
   },
 }
 
-/** An approved pick-up is never delayed, so only a device that must go on waiting is paced. */
-function paced(provider: Provider, requestId: string): OAuthError {
-  const outcome = provider.pacing.poll(requestId, provider.host.clock.monotonic())
-  if (outcome.kind === 'allowed') return PENDING
-  const { intervalSeconds } = outcome
-  return new OAuthError('slow_down', 'wait for the interval between two polls', { intervalSeconds })
+/**
+ * An approved pick-up is never delayed, so only a device that must go on waiting is paced. One that would rather wait
+ * here for the answer is held, and looked at once more.
+ */
+async function waited<T extends { readonly found: PollOutcome }>(
+  provider: Provider,
+  { patience }: Exchange,
+  requestId: string,
+  look: () => Promise<T>,
+): Promise<T> {
+  const { host, news, pacing } = provider
+  const outcome = pacing.poll(requestId, host.clock.monotonic())
+  if (outcome.kind === 'slow_down') {
+    const { intervalSeconds } = outcome
+    throw new OAuthError('slow_down', 'wait for the interval between two polls', { intervalSeconds })
+  }
+  if (patience === undefined) throw PENDING
+  await awaitDecision(news, host.sleep, requestId, patience, async () => (await look()).found.kind !== 'pending')
+  // Who has left must find its tokens when it comes back.
+  if (patience.signal.aborted) throw PENDING
+  return look()
 }
 
 async function consume(provider: Provider, requestId: string, familyId: string): Promise<void> {

@@ -1,6 +1,7 @@
 // What a grant is to the pipeline: it finds what was granted, then redeems it. Everything else is done for it.
 import type { GrantType } from '@latchkey/shared'
 import type { Entitlement } from '../issuer.ts'
+import type { Patience } from '../news.ts'
 import type { Parameters } from '../parameters.ts'
 import type { Provider } from '../provider.ts'
 import type { Client } from '../records.ts'
@@ -10,6 +11,8 @@ export interface Exchange {
   readonly parameters: Parameters
   /** Thumbprint of the key that the caller proved to hold (RFC 9449). */
   readonly jkt: string | undefined
+  /** The caller would rather wait for the answer than ask again (RFC 7240 §4.3). */
+  readonly patience?: Patience | undefined
 }
 
 /** Something was granted; nothing is written yet. `redeem` consumes it, durably, and throws if somebody was faster. */

@@ -1,0 +1,193 @@
+import { CLOSE, type DeviceEvent } from '@latchkey/shared'
+import { describe, expect, it } from 'vitest'
+import {
+  type DeviceSocket,
+  deviceSockets,
+  HELLO_WITHIN_MS,
+  PING_EVERY_MS,
+  type Standing,
+} from '../../server/src/push/device-sockets.ts'
+import { localNews } from '../../server/src/push/local-news.ts'
+import { fakeHost } from '../support/fake-host.ts'
+
+/** A socket that remembers what was done to it, and speaks when the test says so. */
+function fakeSocket() {
+  const listeners = new Map<string, ((...what: never[]) => void)[]>()
+  const did: string[] = []
+  const socket: DeviceSocket & { bufferedAmount: number } = {
+    bufferedAmount: 0,
+    send: (text) => void did.push(JSON.parse(text).event),
+    ping: () => void did.push('ping'),
+    close: (code) => void did.push(`close ${code}`),
+    terminate: () => void did.push('terminate'),
+    on(event: string, listener: (...what: never[]) => void) {
+      listeners.set(event, [...(listeners.get(event) ?? []), listener])
+    },
+  }
+  const emit = (event: string, ...what: unknown[]) => {
+    for (const listener of listeners.get(event) ?? []) listener(...(what as never[]))
+  }
+  return { socket, did, emit, say: (text: string, isBinary = false) => emit('message', text, isBinary) }
+}
+
+const HELLO = JSON.stringify({ device_code: 'code' })
+const settled = () => new Promise((resolve) => setImmediate(resolve))
+
+function waitingRoom(options: { most?: number; mostPerNetwork?: number; event?: DeviceEvent } = {}) {
+  const host = fakeHost()
+  const news = localNews()
+  let standing: Standing | undefined = {
+    requestId: 'request',
+    deadlineAt: host.clock.now() + 600_000,
+    event: options.event,
+  }
+  let looks = 0
+  const sockets = deviceSockets({
+    news,
+    clock: host.clock,
+    look: async (code) => {
+      looks++
+      return code === 'code' ? standing : undefined
+    },
+    most: options.most ?? 100,
+    mostPerNetwork: options.mostPerNetwork ?? 100,
+  })
+  return {
+    host,
+    news,
+    sockets,
+    looks: () => looks,
+    stand: (change: Partial<Standing> | undefined) => {
+      standing = change && standing ? { ...standing, ...change } : undefined
+    },
+    async join(network = '192.0.2.1') {
+      const device = fakeSocket()
+      sockets.accept(device.socket, network)
+      device.say(HELLO)
+      await settled()
+      return device
+    },
+  }
+}
+
+describe('devices that wait on a socket', () => {
+  it('AGT-04 DEV-13 a device hears opened, then approved, and is let go', async () => {
+    const room = waitingRoom()
+    const device = await room.join()
+    room.news.publish('request', 'opened')
+    room.news.publish('another', 'denied')
+    expect(device.did).toEqual(['opened'])
+    room.news.publish('request', 'approved')
+    room.news.publish('request', 'denied')
+    expect(device.did).toEqual(['opened', 'approved', `close ${CLOSE.done}`])
+    expect(room.sockets.size).toBe(0)
+  })
+
+  it('DEV-14 what happened before it came is told at once', async () => {
+    expect((await waitingRoom({ event: 'denied' }).join()).did).toEqual(['denied', `close ${CLOSE.done}`])
+    expect((await waitingRoom({ event: 'opened' }).join()).did).toEqual(['opened'])
+  })
+
+  it('DEV-14 what happens between the look and the listening is not missed', async () => {
+    const room = waitingRoom()
+    const device = fakeSocket()
+    room.sockets.accept(device.socket, 'n')
+    device.say(HELLO)
+    // The first look has been made; nobody listens yet.
+    room.stand({ event: 'approved' })
+    room.news.publish('request', 'approved')
+    await settled()
+    expect(device.did).toEqual(['approved', `close ${CLOSE.done}`])
+    expect(room.looks()).toBe(2)
+  })
+
+  it('DEV-14 expiry is told when the deadline is there', async () => {
+    const room = waitingRoom()
+    const device = await room.join()
+    for (let half = 0; half < 20; half++) {
+      await room.host.advance(PING_EVERY_MS - 1)
+      room.sockets.sweep()
+      device.emit('pong')
+    }
+    await room.host.advance(30_000)
+    room.sockets.sweep()
+    expect(device.did.slice(-2)).toEqual(['expired', `close ${CLOSE.done}`])
+  })
+
+  it('NEG-17 an unknown code, garbage, binary and a second message are refused', async () => {
+    const room = waitingRoom()
+    for (const message of ['{"device_code":"unknown"}', '{"device_code":7}', 'garbage', '[]', '{}', '']) {
+      const device = fakeSocket()
+      room.sockets.accept(device.socket, 'n')
+      device.say(message)
+      await settled()
+      expect([message, device.did]).toEqual([message, [`close ${CLOSE.refused}`]])
+    }
+    const binary = fakeSocket()
+    room.sockets.accept(binary.socket, 'n')
+    binary.say(HELLO, true)
+    expect(binary.did).toEqual([`close ${CLOSE.refused}`])
+    const talkative = await room.join()
+    talkative.say(HELLO)
+    expect(talkative.did).toEqual([`close ${CLOSE.refused}`])
+    expect(room.sockets.size).toBe(0)
+  })
+
+  it('NEG-14 who never says a code is sent away', async () => {
+    const room = waitingRoom()
+    const silent = fakeSocket()
+    room.sockets.accept(silent.socket, 'n')
+    await room.host.advance(HELLO_WITHIN_MS - 1)
+    room.sockets.sweep()
+    expect(silent.did).toEqual([])
+    await room.host.advance(1)
+    room.sockets.sweep()
+    expect(silent.did).toEqual([`close ${CLOSE.refused}`])
+  })
+
+  it('NEG-14 a peer that is gone is noticed, one that answers stays', async () => {
+    const room = waitingRoom()
+    const alive = await room.join()
+    const gone = await room.join()
+    await room.host.advance(PING_EVERY_MS)
+    room.sockets.sweep()
+    alive.emit('pong')
+    await room.host.advance(PING_EVERY_MS)
+    room.sockets.sweep()
+    expect(alive.did).toEqual(['ping', 'ping'])
+    expect(gone.did).toEqual(['ping', 'terminate'])
+    expect(room.sockets.size).toBe(1)
+  })
+
+  it('NEG-14 who does not read is cut, and costs the others nothing', async () => {
+    const room = waitingRoom()
+    const slow = await room.join()
+    const quick = await room.join()
+    slow.socket.bufferedAmount = 1_000_000
+    room.news.publish('request', 'opened')
+    expect(slow.did).toEqual(['terminate'])
+    expect(quick.did).toEqual(['opened'])
+  })
+
+  it('NEG-14 all in all and per network there is a bound, and leaving makes room', async () => {
+    const room = waitingRoom({ most: 3, mostPerNetwork: 2 })
+    const first = await room.join('a')
+    await room.join('a')
+    expect([room.sockets.hasRoomFor('a'), room.sockets.hasRoomFor('b')]).toEqual([false, true])
+    await room.join('b')
+    expect(room.sockets.hasRoomFor('c')).toBe(false)
+    first.emit('close')
+    expect([room.sockets.hasRoomFor('a'), room.sockets.hasRoomFor('c')]).toEqual([true, true])
+    first.emit('close')
+    expect(room.sockets.size).toBe(2)
+  })
+
+  it('NEG-11 a server that stops sends everybody away with the word to come back', async () => {
+    const room = waitingRoom()
+    const device = await room.join()
+    room.sockets.close()
+    expect(device.did).toEqual([`close ${CLOSE.restart}`])
+    room.news.publish('request', 'approved')
+    expect(device.did).toHaveLength(1)
+  })
+})
