@@ -34,14 +34,26 @@ describe('deciding', () => {
   }
   const answer = (browser: TestBrowser, value: string) => browser.submit('/link/device', { answer: value })
 
-  it('NEG-08 two people approve: the first wins, the second reads that it was used', async () => {
+  it('NEG-08 DEV-22 two people bring a code: it is the first one’s, and the second reads that it was used', async () => {
     const { user_code, device_code } = await server.start()
-    const [ana, bo] = [await looking('ana2@example.com', user_code), await looking('bo@example.com', user_code)]
+    const ana = await looking('ana2@example.com', user_code)
+    const bo = await signedIn(server, 'bo@example.com')
+    expect(titleOf((await bo.open(`/link?user_code=${user_code}`)).body)).toBe('This code was already used')
     await answer(ana, 'approve')
-    await answer(bo, 'approve')
-    const told = await Promise.all([ana, bo].map(async (browser) => titleOf((await browser.open('/link/device')).body)))
-    expect(told).toEqual(['Device linked', 'This code was already used'])
+    expect(titleOf((await ana.open('/link/device')).body)).toBe('Device linked')
     expect(await subject(device_code)).toBe('usr_ana2@example.com')
+  })
+
+  it('NEG-08 DEV-22 at once: of two people who bring a code one sees the device, and that one’s answer counts', async () => {
+    const { user_code, device_code } = await server.start()
+    const people = await Promise.all(['ana2@example.com', 'bo@example.com'].map((email) => signedIn(server, email)))
+    const pages = await Promise.all(people.map((browser) => browser.open(`/link?user_code=${user_code}`)))
+    const titles = pages.map((page) => titleOf(page.body))
+    expect([...titles].sort()).toEqual(['Is this your device?', 'This code was already used'])
+    for (const browser of people) await answer(browser, 'approve')
+    const winner = titles.indexOf('Is this your device?') === 0 ? 'usr_ana2@example.com' : 'usr_bo@example.com'
+    expect((await record(device_code))?.decision?.userId).toBe(winner)
+    expect(await subject(device_code)).toBe(winner)
   })
 
   it.each([
@@ -50,17 +62,15 @@ describe('deciding', () => {
     ['approve', 'approve'],
   ])('NEG-08 at once, %s against %s: one decision is kept, and the device hears that one', async (one, other) => {
     const { user_code, device_code } = await server.start()
-    const [ana, bo] = [await looking('ana2@example.com', user_code), await looking('bo@example.com', user_code)]
-    await Promise.all([answer(ana, one), answer(bo, other)])
-    const kept = await record(device_code)
-    const winner = kept?.decision?.userId
-    expect(['usr_ana2@example.com', 'usr_bo@example.com']).toContain(winner)
-    const said = winner === 'usr_bo@example.com' ? other : one
-    expect(kept?.state).toBe(said === 'approve' ? 'approved' : 'denied')
-    if (said === 'approve') expect(await subject(device_code)).toBe(winner)
+    // One account, two browsers.
+    const browsers = [await looking('bo@example.com', user_code), await looking('bo@example.com', user_code)] as const
+    await Promise.all([answer(browsers[0], one), answer(browsers[1], other)])
+    const kept = (await record(device_code))?.state
+    expect([one, other].map((said) => (said === 'approve' ? 'approved' : 'denied'))).toContain(kept)
+    const title = kept === 'approved' ? 'Device linked' : 'Nothing was linked'
+    for (const browser of browsers) expect(titleOf((await browser.open('/link/device')).body)).toBe(title)
+    if (kept === 'approved') expect(await subject(device_code)).toBe('usr_bo@example.com')
     else expect(await pollError(device_code)).toBe('access_denied')
-    const loser = winner === 'usr_bo@example.com' ? ana : bo
-    expect(titleOf((await loser.open('/link/device')).body)).toBe('This code was already used')
   })
 
   it('NEG-08 a double click is harmless, and a change of mind changes nothing', async () => {

@@ -246,7 +246,7 @@ describe('the decision page', () => {
   it('WEB-05 another network brings the warning that names the trick; the same one does not', () => {
     const warning = 'Nobody from support will ever ask for this.'
     expect(text(device())).not.toContain(warning)
-    const page = text(device({ network: 'other' }))
+    const page = text(device({ network: 'suspicious' }))
     expect(page).toContain(`On another network than this phone Its address is 203.0.113.7`)
     expect(page).toContain(warning)
   })

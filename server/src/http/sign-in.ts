@@ -3,7 +3,9 @@ import { displayUserCode } from '@latchkey/shared'
 import { type SignInModel, signInPage } from '@latchkey/verifier-web'
 import type { FastifyInstance, FastifyReply, FastifyRequest } from 'fastify'
 import { normaliseEmail, signIn } from '../accounts/users.ts'
+import { release } from '../oauth/device-request.ts'
 import type { Provider } from '../oauth/provider.ts'
+import { update } from '../oauth/store.ts'
 import { createThrottle, networkOf } from '../oauth/throttle.ts'
 import { ownForm, type Pages } from './page-scope.ts'
 import type { Errand } from './visitor.ts'
@@ -58,6 +60,11 @@ export function signInRoutes(app: FastifyInstance, provider: Provider, pages: Pa
     // The button stands on every page, on those too whose forms are tied to what they show.
     const { signedIn, visit } = request.visitor
     ownForm(request, undefined, signedIn?.session.openedRequestId, visit.errand.authorization?.handle)
+    const opened = signedIn?.session.openedRequestId
+    if (signedIn !== undefined && opened !== undefined) {
+      // "Switch": the same person goes on with another account, so the code must not stay with this one.
+      await update(provider.store.deviceRequests, opened, (device) => release(device, signedIn.user.id))
+    }
     await pages.cookies.signOut(reply, request.visitor)
     return pages.go(reply, placeFor(request.visitor.visit.errand) === '/link' ? '/link' : '/sign-in')
   })

@@ -9,6 +9,8 @@ import { randomToken, sameDigest } from '../oauth/vault.ts'
 export interface Errand {
   /** The code of a device. */
   readonly userCode?: string
+  /** The person typed it here; it did not come with an address. */
+  readonly typed?: true
   /** A request of the authorization endpoint that waits for an answer. */
   readonly authorization?: { readonly handle: string; readonly client: string; readonly redirectUri: string }
   /** A client's wish to have this person signed out. */

@@ -27,6 +27,7 @@ export interface AccessTokenClaims {
   readonly link?: string
   readonly auth_time?: number
   readonly amr?: readonly string[]
+  readonly acr?: string
 }
 
 /** Good now: whoever it speaks for and was given to is still there. */

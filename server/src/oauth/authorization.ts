@@ -14,7 +14,11 @@ export type Missing = 'sign_in' | 'consent' | undefined
 type Asked = Pick<AuthorizationRequest, 'prompt' | 'maxAgeSeconds' | 'scope' | 'createdAt' | 'redirectUri'>
 
 /** Whether the sign-in is recent enough for this request: after it came in, or within max_age. */
-export function isRecentEnough(asked: Asked, { authenticatedAt }: Authentication, now: number): boolean {
+export function isRecentEnough(
+  asked: Pick<Asked, 'prompt' | 'maxAgeSeconds' | 'createdAt'>,
+  { authenticatedAt }: Authentication,
+  now: number,
+): boolean {
   if (authenticatedAt >= asked.createdAt) return true
   if (asked.prompt.includes('login')) return false
   return asked.maxAgeSeconds === undefined || now - authenticatedAt <= asked.maxAgeSeconds * 1000

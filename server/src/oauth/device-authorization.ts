@@ -1,5 +1,6 @@
 // A device asks for a code (RFC 8628 §3.1, §3.2).
 import { DEVICE_CODE_GRANT, type DeviceAuthorizationResponse, displayUserCode, makeUserCode } from '@latchkey/shared'
+import { readAcrValues } from './acr.ts'
 import { authenticateClient } from './client-auth.ts'
 import { KEPT_AFTER_DEADLINE_MS } from './device-request.ts'
 import { OAuthError } from './errors.ts'
@@ -33,15 +34,16 @@ export async function authorizeDevice(
   if (!client.grantTypes.includes(DEVICE_CODE_GRANT)) {
     throw new OAuthError('unauthorized_client', 'this client may not use the device flow')
   }
+  // Optional here, even for clients bound to a key: many libraries prove their key at the token endpoint alone. Who does
+  // it here already gets a code that nobody else can redeem.
   const jkt = await provider.dpop.verify({
     proof: request.dpop,
     htm: 'POST',
     htu: `${provider.issuer}/device_authorization`,
   })
-  if (client.dpopBound && jkt === undefined)
-    throw new OAuthError('invalid_dpop_proof', 'this client needs a DPoP proof')
   const codeChallenge = readCodeChallenge(parameters)
   const maxAgeSeconds = readMaxAge(parameters)
+  const acrValues = readAcrValues(provider.acr, parameters.get('acr_values'))
   const permission = newPermission(provider, forDevices(provider.apis, client.scope), {
     scope: parameters.get('scope'),
     resources: parameters.resources,
@@ -62,10 +64,12 @@ export async function authorizeDevice(
     ...(jkt === undefined ? {} : { jkt }),
     ...(codeChallenge === undefined ? {} : { codeChallenge }),
     ...(maxAgeSeconds === undefined ? {} : { maxAgeSeconds }),
+    ...(acrValues === undefined ? {} : { acrValues }),
     createdAt: now,
     deadlineAt,
     state: 'pending',
   }
+  provider.deviceStarts.admit({ requestId: record.id, clientId: client.id, address: request.address, jkt })
   const userCode = displayUserCode(await insertUnderNewCode(provider, record))
   const verificationUri = verificationUriOf(provider.issuer)
   return {
@@ -96,6 +100,7 @@ async function insertUnderNewCode(provider: Provider, record: Omit<DeviceRequest
     const userCodeDigest = provider.vault.digest('user-code', code)
     if (await provider.store.deviceRequests.insert({ ...record, userCodeDigest })) return code
   }
+  provider.deviceStarts.ended(record.id)
   throw new OAuthError('temporarily_unavailable', 'no free user code', { headers: { 'Retry-After': '10' } })
 }
 

@@ -18,6 +18,45 @@ export function answerable(request: DeviceRequest, now: number, intervalSeconds:
   return now < request.deadlineAt - intervalSeconds * 1000 - PICKUP_MARGIN_MS ? 'open' : 'expired'
 }
 
+/** What somebody finds who brings the code of a request; `contested` when another account brought it before. */
+export interface OpenOutcome {
+  readonly found: 'yours' | 'anothers' | 'closed'
+  readonly contested: boolean
+}
+
+/**
+ * The first account that brings a code owns it: a code that was sent to many people serves one of them at most
+ * (RFC 10027 §6.1.4). That another account brought it is kept as well, for whoever looks into it.
+ */
+export function open(
+  request: DeviceRequest | undefined,
+  userId: string,
+  now: number,
+  intervalSeconds: number,
+): Step<DeviceRequest, OpenOutcome> {
+  if (request === undefined) return { outcome: { found: 'closed', contested: false } }
+  const owner = request.openedBy ?? request.decision?.userId
+  const contested = owner !== undefined && owner !== userId
+  const closed = answerable(request, now, intervalSeconds) !== 'open'
+  const found = closed ? 'closed' : contested ? 'anothers' : 'yours'
+  const outcome = { found, contested } as const
+  if (contested && request.contestedAt === undefined) return { next: { ...request, contestedAt: now }, outcome }
+  return found === 'yours' && owner === undefined ? { next: { ...request, openedBy: userId }, outcome } : { outcome }
+}
+
+/** Its owner goes, to come back as somebody else: the code is free again while nobody has decided. */
+export function release(request: DeviceRequest | undefined, userId: string): Step<DeviceRequest, undefined> {
+  if (request?.state !== 'pending' || request.openedBy !== userId) return { outcome: undefined }
+  const { openedBy: _, ...rest } = request
+  return { next: rest, outcome: undefined }
+}
+
+/** An operator ends it, whatever was decided; a device that comes for its tokens hears that it was refused. */
+export function withdraw(request: DeviceRequest | undefined): Step<DeviceRequest, boolean> {
+  if (request === undefined || request.state === 'denied') return { outcome: false }
+  return { next: { ...request, state: 'denied' }, outcome: true }
+}
+
 export type DecisionOutcome = 'done' | 'used' | 'expired' | 'unknown'
 
 export function decide(
@@ -29,8 +68,9 @@ export function decide(
   if (request === undefined) return { outcome: 'unknown' }
   // A double click is the same person saying the same thing again: harmless, and nothing more to write.
   if (request.state === answer && request.decision?.userId === decision.userId) return { outcome: 'done' }
-  const open = answerable(request, decision.decidedAt, intervalSeconds)
-  if (open !== 'open') return { outcome: open }
+  const found = answerable(request, decision.decidedAt, intervalSeconds)
+  if (found !== 'open') return { outcome: found }
+  if ((request.openedBy ?? decision.userId) !== decision.userId) return { outcome: 'used' }
   return { next: { ...request, state: answer, decision }, outcome: 'done' }
 }
 

@@ -4,6 +4,7 @@ import { createHash } from 'node:crypto'
 import type { TokenResponse } from '@latchkey/shared'
 import { SignJWT } from 'jose'
 import { ACCESS_TOKEN_TYPE, type AccessTokenClaims, OPAQUE_PREFIX } from './access-tokens.ts'
+import { acrsOf } from './acr.ts'
 import type { Provider } from './provider.ts'
 import type { Authentication, Client, SigningAlgorithm } from './records.ts'
 import type { Reach } from './scopes.ts'
@@ -70,7 +71,7 @@ function accessTokenClaims(provider: Provider, entitlement: Entitlement, expires
     ...(reach.scope.length === 0 ? {} : { scope: reach.scope.join(' ') }),
     ...(jkt === undefined ? {} : { cnf: { jkt } }),
     ...(familyId === undefined ? {} : { link: familyId }),
-    ...(user === undefined ? {} : authenticationClaims(user.authentication)),
+    ...(user === undefined ? {} : authenticationClaims(provider, user.authentication)),
   }
 }
 
@@ -108,7 +109,7 @@ async function signIdToken(
     iat: issuedAt,
     exp: issuedAt + ID_TOKEN_SECONDS,
     at_hash: leftHalfHash(accessToken, alg),
-    ...authenticationClaims(user.authentication),
+    ...authenticationClaims(provider, user.authentication),
     // A device greets its person by name at once; it need not ask again for what was granted already.
     ...(person === undefined ? {} : claimsAbout(person, reach.scope)),
   })
@@ -116,8 +117,13 @@ async function signIdToken(
     .sign(privateKey)
 }
 
-function authenticationClaims({ authenticatedAt, amr }: Authentication): { auth_time: number; amr: string[] } {
-  return { auth_time: Math.floor(authenticatedAt / 1000), amr: [...amr] }
+function authenticationClaims({ acr }: Provider, { authenticatedAt, amr }: Authentication) {
+  const strongest = acrsOf(acr, amr).at(-1)
+  return {
+    auth_time: Math.floor(authenticatedAt / 1000),
+    amr: [...amr],
+    ...(strongest === undefined ? {} : { acr: strongest }),
+  }
 }
 
 /** OpenID Connect Core §3.1.3.6: by the hash of the signature's algorithm, which for Ed25519 is SHA-512. */

@@ -53,6 +53,10 @@ export interface DeviceRequest extends StoredRecord, Permission {
   readonly maxAgeSeconds?: number
   /** The account that opened the code first; a second one is refused (RFC 10027 §6.1.4). */
   readonly openedBy?: string
+  /** When another account first brought the same code. */
+  readonly contestedAt?: number
+  /** Only a sign-in of one of these kinds may answer: values of `acr`, see acr.ts. */
+  readonly acrValues?: readonly string[]
   /** One deadline for both codes; the record itself stays a day longer, so that a late device hears `expired_token`. */
   readonly deadlineAt: number
   readonly state: 'pending' | 'approved' | 'denied' | 'redeemed'
@@ -86,6 +90,10 @@ export interface TokenFamily extends StoredRecord, Permission, Authentication {
   readonly revokedAt?: number
 }
 
+/** What happens when a device and the person who brings its code are on different networks (RFC 10027 §6.1.1). */
+export const ELSEWHERE = ['allow', 'warn', 'type', 'block'] as const
+export type Elsewhere = (typeof ELSEWHERE)[number]
+
 export type PublicJwk = Readonly<Record<string, unknown>>
 
 export const SIGNING_ALGORITHMS = ['ES256', 'RS256', 'EdDSA'] as const
@@ -109,6 +117,8 @@ export interface Client extends StoredRecord {
   readonly subjectType: 'public' | 'pairwise'
   /** Clients of one sector see one pairwise subject (OpenID Connect Core §8.1): a host name. */
   readonly sector: string
+  /** `type` when absent. Set by operators alone; not part of what a client says of itself. */
+  readonly elsewhere?: Elsewhere
   /** Present when it registered itself (RFC 7591). */
   readonly registration?: ClientRegistration
   readonly createdAt: number

@@ -12,6 +12,10 @@ export const words = {
     title: 'Link a device',
     lead: 'Type the code that its screen shows.',
     leadFilled: 'Check that its screen shows this code.',
+    leadElsewhere: 'Type the code that you see on its screen.',
+    elsewhere: 'This device is on another network than this phone.',
+    elsewhereWhy:
+      'So we ask you to type the code from its screen. If someone sent you a code or a link, stop here: nobody from support will ever ask for this.',
     code: 'Code',
     hint: '{count} letters, for example {code}. Capitals and dashes don’t matter.',
     go: 'Continue',
@@ -46,6 +50,7 @@ export const words = {
     saysNothing: 'says nothing about itself',
     unverified: 'Its own words, not checked',
     client: 'Signs in to {client}',
+    unproven: 'We can’t check that it’s really this app',
     started: 'Started {ago}',
     startedNow: 'Started just now',
     sameNetwork: 'On the same network as this phone',
@@ -116,6 +121,18 @@ export const words = {
       heading: 'This code has run out',
       text: 'Press OK on the device for a new one.',
       next: 'Type the new code',
+    },
+    elsewhere: {
+      title: 'This device is somewhere else',
+      heading: 'This device is somewhere else',
+      text: 'It can only be linked from its own network. Connect this phone to the device’s Wi-Fi, then open its code again. If someone sent you the code, stop here.',
+      next: 'Type the code',
+    },
+    too_weak: {
+      title: 'This device needs a stronger sign-in',
+      heading: 'This device needs a stronger sign-in',
+      text: 'The way you signed in is not enough for it, so nothing was linked. Ask whoever looks after the device.',
+      next: 'Link another device',
     },
     used: {
       title: 'This code was already used',

@@ -11,7 +11,7 @@ const JUST_NOW_SECONDS = 10
 const WARN_SECONDS = 60
 
 export interface DeviceModel {
-  /** The registered name of what the device signs in to: the only name here that the server vouches for. */
+  /** The registered name of what the device signs in to. */
   readonly client: string
   /** What the device says of itself; anybody can say anything. */
   readonly name?: string
@@ -23,8 +23,10 @@ export interface DeviceModel {
   readonly expiresInSeconds: number
   /** Network address that the request came from. */
   readonly address: string
-  /** Compared with the address this page was opened from. */
-  readonly network: 'same' | 'other'
+  /** Compared with the address this page was opened from; `other` where the operator says that this is usual. */
+  readonly network: 'same' | 'other' | 'suspicious'
+  /** Who asks has proven to be `client`, by a key of its own; everybody else only says so. */
+  readonly proven?: boolean
   /** What it is told of the account; nothing when left out. */
   readonly identity?: readonly Identity[]
   /** Sentences, each an ability: "See your library". */
@@ -50,7 +52,7 @@ export function devicePage(chrome: Chrome, model: DeviceModel): string {
         </figcaption>
         <Code value={model.userCode} />
       </figure>
-      {model.network === 'other' && (
+      {model.network === 'suspicious' && (
         <Notice mood="warn">
           <strong>{words.device.warning}</strong> {words.device.warningWhy}
         </Notice>
@@ -113,11 +115,13 @@ function Claims({ chrome, model }: PartProps) {
 
 function Facts({ chrome, model }: PartProps) {
   const { words, tag } = chrome.locale
+  const { otherNetwork } = words.device
   const same = model.network === 'same'
+  const suspicious = model.network === 'suspicious'
   return (
     <ul class="facts">
       <li>
-        <Tick />
+        {model.proven ? <Tick /> : <Eye />}
         <span>
           {say(words.device.client, {
             client: (
@@ -126,6 +130,7 @@ function Facts({ chrome, model }: PartProps) {
               </strong>
             ),
           })}
+          {!model.proven && <small>{words.device.unproven}</small>}
         </span>
       </li>
       <li>
@@ -137,9 +142,9 @@ function Facts({ chrome, model }: PartProps) {
         </span>
       </li>
       <li>
-        {same ? <Tick /> : <Warning />}
+        {same ? <Tick /> : suspicious ? <Warning /> : <Eye />}
         <span>
-          {same ? words.device.sameNetwork : <strong>{words.device.otherNetwork}</strong>}
+          {same ? words.device.sameNetwork : suspicious ? <strong>{otherNetwork}</strong> : otherNetwork}
           <small>{say(words.device.address, { address: <Machine>{oneLine(model.address) ?? ''}</Machine> })}</small>
         </span>
       </li>

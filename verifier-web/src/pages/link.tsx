@@ -14,6 +14,8 @@ export interface LinkModel {
   readonly code?: string
   readonly problem?: 'format' | 'unknown' | 'too_many'
   readonly retryAfterSeconds?: number
+  /** The code came with an address and its device is on another network: it must be typed, so the field is empty. */
+  readonly elsewhere?: boolean
 }
 
 /** The code entry page: posts `user_code` to `/link`. */
@@ -35,7 +37,16 @@ export function linkPage(chrome: Chrome, model: LinkModel): string {
     problem ? words.link.problem.title : words.link.title,
     <>
       <h1>{words.link.title}</h1>
-      <p class="lead">{model.code && !problem ? words.link.leadFilled : words.link.lead}</p>
+      {model.elsewhere ? (
+        <>
+          <p class="lead">{words.link.leadElsewhere}</p>
+          <Notice mood="warn">
+            <strong>{words.link.elsewhere}</strong> {words.link.elsewhereWhy}
+          </Notice>
+        </>
+      ) : (
+        <p class="lead">{model.code && !problem ? words.link.leadFilled : words.link.lead}</p>
+      )}
       <Form chrome={chrome} action="/link" class="fields">
         <label for="user_code">{words.link.code}</label>
         <input

@@ -3,10 +3,18 @@ import { Picture } from '../icons.tsx'
 import { type Chrome, document } from '../layout.tsx'
 import { oneLine, say } from '../sentence.ts'
 
-const MOODS = { approved: 'good', denied: 'still', expired: 'late', used: 'still' } as const
+const MOODS = {
+  approved: 'good',
+  denied: 'still',
+  expired: 'late',
+  used: 'still',
+  elsewhere: 'bad',
+  too_weak: 'bad',
+} as const
 
 export interface OutcomeModel {
-  readonly outcome: 'approved' | 'denied' | 'expired' | 'used'
+  /** Two that nobody decided: the operator's rules for this device keep an answer from being taken. */
+  readonly outcome: 'approved' | 'denied' | 'expired' | 'used' | 'elsewhere' | 'too_weak'
   /** The device's name, where it has one. */
   readonly device?: string
 }

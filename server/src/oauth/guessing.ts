@@ -1,0 +1,55 @@
+// Guessing of user codes: how many wrong ones are let through, and what risk is left (RFC 8628 §5.1).
+// The arithmetic in words: docs/security.md.
+import { type Clock, USER_CODE_ALPHABET, USER_CODE_LENGTH } from '@latchkey/shared'
+import { createThrottle } from './throttle.ts'
+
+/** Wrong codes before somebody must wait. */
+export const WRONG_CODES = {
+  perAccount: { most: 5, windowSeconds: 600 },
+  perNetwork: { most: 20, windowSeconds: 3600 },
+  inAll: { most: 50, windowSeconds: 600 },
+} as const
+
+const SECONDS_IN_A_YEAR = 365 * 24 * 3600
+
+/** Above this, a server says so when it starts. */
+export const TOLERABLE_YEARLY_RISK = 0.2
+
+/**
+ * An upper bound of the probability that somebody who guesses at the full rate, all year, hits one of so many live
+ * codes. 52,560 windows of ten minutes, the guesses of each, by all codes there are.
+ */
+export function yearlyGuessingRisk(liveCodes: number): number {
+  const { most, windowSeconds } = WRONG_CODES.inAll
+  const guesses = (SECONDS_IN_A_YEAR / windowSeconds) * most
+  return Math.min(1, (guesses * liveCodes) / USER_CODE_ALPHABET.length ** USER_CODE_LENGTH)
+}
+
+export interface GuessKeys {
+  readonly account: string
+  readonly network: string
+}
+
+export interface Guesses {
+  /** Seconds until somebody may try a code again; 0 when they may now. */
+  secondsToWait(keys: GuessKeys): number
+  /** A code that did not work. True when it was the last one for everybody: then somebody should look. */
+  count(keys: GuessKeys): boolean
+}
+
+export function createGuesses(clock: Clock): Guesses {
+  const perAccount = createThrottle(WRONG_CODES.perAccount, clock)
+  const perNetwork = createThrottle(WRONG_CODES.perNetwork, clock)
+  const inAll = createThrottle(WRONG_CODES.inAll, clock)
+  return {
+    secondsToWait: ({ account, network }) =>
+      Math.max(perAccount.secondsToWait(account), perNetwork.secondsToWait(network), inAll.secondsToWait('')),
+    count({ account, network }) {
+      perAccount.count(account)
+      perNetwork.count(network)
+      const open = inAll.secondsToWait('') === 0
+      inAll.count('')
+      return open && inAll.secondsToWait('') > 0
+    },
+  }
+}
