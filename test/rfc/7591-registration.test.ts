@@ -1,17 +1,10 @@
-import { DEVICE_CODE_GRANT, JWT_BEARER_ASSERTION } from '@latchkey/shared'
+import { DEVICE_CODE_GRANT } from '@latchkey/shared'
 import type { LightMyRequestResponse } from 'fastify'
 import { decodeJwt, exportJWK, generateKeyPair } from 'jose'
 import { afterEach, beforeEach, describe, expect, it } from 'vitest'
-import type { Config } from '../../server/src/config.ts'
 import type { Table } from '../../server/src/oauth/store.ts'
-import {
-  type DeviceKey,
-  type DpopClient,
-  dpopClient,
-  linkWithKey,
-  newDeviceKey,
-  signedBy,
-} from '../support/dpop-client.ts'
+import { type DeviceKey, type DpopClient, dpopClient, linkWithKey, newDeviceKey } from '../support/dpop-client.ts'
+import { ENROL, enrolmentConfig, metadataFor, ownToken, register } from '../support/enrolment.ts'
 import { fakeHost } from '../support/fake-host.ts'
 import { keptLog } from '../support/kept-log.ts'
 import { sendRaw } from '../support/raw-http.ts'
@@ -19,59 +12,7 @@ import { signedIn } from '../support/signed-in.ts'
 import { basic, ISSUER, LIBRARY, SECRETS, type TestServer, testConfig, testServer } from '../support/test-server.ts'
 
 const MINUTE = 60_000
-const ENROL = { client_id: 'box', scope: 'device:enroll' }
-
-function enrolmentConfig(registration: Record<string, unknown> = {}): Config {
-  const forDevices = { token_endpoint_auth_method: 'none', grant_types: [DEVICE_CODE_GRANT, 'refresh_token'] }
-  return testConfig({
-    registration: { scope: 'library:read', ...registration },
-    clients: [
-      { client_id: 'box', client_name: 'Northwind box', ...forDevices, scope: 'openid device:enroll library:read' },
-      { client_id: 'loose', ...forDevices, dpop_bound_access_tokens: false, scope: 'device:enroll' },
-      {
-        client_id: 'reports',
-        client_secret: { env: 'REPORTS_SECRET' },
-        grant_types: ['client_credentials'],
-        scope: 'device:enroll',
-      },
-    ],
-  })
-}
-
-const metadataFor = (key: DeviceKey, more: Record<string, unknown> = {}) => ({
-  client_name: 'Hall box',
-  token_endpoint_auth_method: 'private_key_jwt',
-  jwks: { keys: [key.jwk] },
-  ...more,
-})
-
-const register = (device: DpopClient, accessToken: string, body: unknown = metadataFor(device.key)) =>
-  device.send({
-    method: 'POST',
-    path: '/register',
-    accessToken,
-    headers: { 'content-type': 'application/json' },
-    payload: typeof body === 'string' ? body : JSON.stringify(body),
-  })
-
 const outcome = (answer: LightMyRequestResponse) => [answer.statusCode, answer.json().error]
-
-/** An access token for the client by its own key. */
-async function ownToken(server: TestServer, device: DpopClient, clientId: string): Promise<LightMyRequestResponse> {
-  const now = server.host.clock.now() / 1000
-  const assertion = await signedBy(device.key, {
-    iss: clientId,
-    sub: clientId,
-    aud: ISSUER,
-    exp: now + 60,
-    jti: Buffer.from(server.host.entropy(8)).toString('hex'),
-  })
-  return device.post('/token', {
-    grant_type: 'client_credentials',
-    client_assertion_type: JWT_BEARER_ASSERTION,
-    client_assertion: assertion,
-  })
-}
 
 describe('RFC 7591: a device registers itself', () => {
   const log = keptLog()
