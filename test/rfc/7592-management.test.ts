@@ -145,6 +145,7 @@ describe('RFC 7592: a device and its registration', () => {
       resources: [LIBRARY],
       createdAt: now,
       usedAt: now,
+      generation: 0,
       origin: 'device',
       authenticatedAt: now,
       amr: ['pwd'],

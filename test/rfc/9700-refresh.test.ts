@@ -29,7 +29,7 @@ describe('RFC 9700 §4.14: refresh tokens over the wire', () => {
     expect(answer.statusCode).toBe(200)
     expect(answer.headers['cache-control']).toBe('no-store')
     const next = answer.json()
-    expect(next.refresh_token).toMatch(/^[\w-]{65}$/)
+    expect(next.refresh_token).toMatch(/^[\w-]{69}$/)
     expect(next.refresh_token).not.toBe(tokens.refresh_token)
     expect(next.access_token).not.toBe(tokens.access_token)
     expect(decodeJwt(next.access_token).sub).toBe(server.user.id)

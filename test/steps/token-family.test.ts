@@ -21,7 +21,7 @@ const LIMITS: RefreshLimits = { idleDays: 90, absoluteDays: 365, graceSeconds: 6
 function newFamily(limits: RefreshLimits = LIMITS) {
   const { entropy } = fakeHost()
   const { handle, familyId } = handleFor('a device code')
-  const first = newRefreshToken(handle, entropy)
+  const first = newRefreshToken(handle, 0, entropy)
   let family: TokenFamily = {
     id: familyId,
     version: 0,
@@ -36,6 +36,7 @@ function newFamily(limits: RefreshLimits = LIMITS) {
     origin: 'device',
     createdAt: 0,
     usedAt: 0,
+    generation: 0,
     current: digestOf(first),
   }
   return {
@@ -69,11 +70,27 @@ describe('a family of refresh tokens', () => {
       if (outcome.kind !== 'rotated') throw new Error(outcome.kind)
       token = outcome.refreshToken
       seen.add(token)
-      expect(token).toMatch(/^[\w-]{65}$/)
-      expect(Buffer.from(token.slice(handle.length), 'base64url')).toHaveLength(32)
+      expect(token).toMatch(/^[\w-]{69}$/)
+      expect(Buffer.from(token.slice(handle.length + 4), 'base64url')).toHaveLength(32)
       expect(familyOf(token)).toBe(family().id)
     }
     expect(seen.size).toBe(21)
+  })
+
+  it('OPS-08 a token from after the backup is refused, and the family of the backup lives', () => {
+    const chain = newFamily()
+    const second = chain.next(chain.first, 1)
+    const backup = chain.family()
+    const third = chain.next(second, 2)
+    const restored = rotate(backup, {
+      presented: third,
+      now: 3,
+      limits: LIMITS,
+      graceMs: graceMs(false, LIMITS),
+      entropy: fakeHost().entropy,
+    })
+    expect(restored).toEqual({ outcome: { kind: 'gone' } })
+    expect(chain.use(chain.first, 4).kind).toBe('reuse')
   })
 
   it('RT-02 what never was a token of ours names no family', () => {
@@ -131,7 +148,7 @@ describe('a family of refresh tokens', () => {
 
   it('RT-07 a made-up token with a real handle ends the family: only an old token knows the handle', () => {
     const chain = newFamily()
-    expect(chain.use(newRefreshToken(chain.handle, fakeHost({ seed: 9 }).entropy), 1).kind).toBe('reuse')
+    expect(chain.use(newRefreshToken(chain.handle, 0, fakeHost({ seed: 9 }).entropy), 1).kind).toBe('reuse')
     expect(chain.use(chain.first, 2).kind).toBe('gone')
   })
 

@@ -42,6 +42,7 @@ export function samples(name: string): { readonly [K in TableName]: RecordOf<K> 
       origin: 'device',
       jkt: `key-${name}`,
       sealedHandle: 'sealed',
+      generation: 3,
       createdAt: LATE - 10,
       usedAt: LATE - 2,
       current: 'current',

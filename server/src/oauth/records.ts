@@ -81,6 +81,8 @@ export interface TokenFamily extends StoredRecord, Permission, Authentication {
   readonly jkt?: string
   /** For a key-bound family: what its tokens begin with, sealed by the vault; a lost token can be made anew. */
   readonly sealedHandle?: string
+  /** How often the refresh token was changed. */
+  readonly generation: number
   /** Digest of the live refresh token; absent when the client is not given any. */
   readonly current?: string
   /** Digest of its parent, and the live token sealed under a key that only the parent yields (a dump yields nothing). */

@@ -1,7 +1,8 @@
 // The life of a refresh token family as pure steps: begin, rotate, revoke (RFC 9700 §4.14.2).
 //
-// A refresh token is `handle` (132 bits, the same in the whole family) and `secret` (32 bytes, new at each rotation).
-// The record's id is the digest of the handle, so a token finds its family and a database dump finds no token.
+// A refresh token is `handle` (132 bits, the same in the whole family), its generation, and `secret` (32 bytes, new at
+// each rotation). The record's id is the digest of the handle, so a token finds its family and a database dump finds no
+// token. The generation tells an old token, which is theft, from a newer one than we know, which is a restored backup.
 import type { Entropy } from '@latchkey/shared'
 import type { TokenFamily } from './records.ts'
 import type { Step } from './store.ts'
@@ -9,7 +10,9 @@ import { digestOf, randomToken, sameDigest, sealUnder, unsealUnder } from './vau
 
 const SECRET_BYTES = 32
 const HANDLE_LENGTH = 22
-const TOKEN = /^[A-Za-z0-9_-]{65}$/
+const GENERATION_BYTES = 3
+const GENERATION_LENGTH = 4
+const TOKEN = /^[A-Za-z0-9_-]{69}$/
 
 export interface RefreshLimits {
   readonly idleDays: number
@@ -31,8 +34,17 @@ export function handleFor(code: string): { readonly handle: string; readonly fam
   return { handle, familyId: digestOf(handle) }
 }
 
-export function newRefreshToken(handle: string, entropy: Entropy): string {
-  return handle + randomToken(entropy, SECRET_BYTES)
+export function newRefreshToken(handle: string, generation: number, entropy: Entropy): string {
+  const count = Buffer.alloc(GENERATION_BYTES)
+  // After 16 million rotations all look alike again, and are still told apart by their secrets.
+  count.writeUIntBE(generation % 2 ** (8 * GENERATION_BYTES), 0, GENERATION_BYTES)
+  return handle + count.toString('base64url') + randomToken(entropy, SECRET_BYTES)
+}
+
+/** As the token says; nothing depends on its truth but whether its family is ended when it is refused. */
+function generationOf(refreshToken: string): number {
+  const text = refreshToken.slice(HANDLE_LENGTH, HANDLE_LENGTH + GENERATION_LENGTH)
+  return Buffer.from(text, 'base64url').readUIntBE(0, GENERATION_BYTES)
 }
 
 /** The family that a token claims to be of; undefined for what never was a token of ours. */
@@ -73,6 +85,7 @@ export interface RotateInput {
 /**
  * - the live token: rotates; its successor is kept sealed under the token that was presented;
  * - its parent, while nobody has used the successor and the grace lasts: the same successor again;
+ * - a newer token than was ever made here: this database is an old copy. Refused, and nothing ends;
  * - anything else with this family's handle: somebody holds an old token. The family dies (reuse).
  *
  * Each outcome is one write, the repeated one too: so no token leaves after a revocation was committed.
@@ -82,9 +95,11 @@ export function rotate(family: TokenFamily | undefined, input: RotateInput): Ste
   if (family?.current === undefined || !isLive(family, now, limits)) return { outcome: { kind: 'gone' } }
   const digest = digestOf(presented)
   if (sameDigest(digest, family.current)) {
-    const refreshToken = newRefreshToken(presented.slice(0, HANDLE_LENGTH), entropy)
+    const generation = family.generation + 1
+    const refreshToken = newRefreshToken(presented.slice(0, HANDLE_LENGTH), generation, entropy)
     const next: TokenFamily = {
       ...family,
+      generation,
       current: digestOf(refreshToken),
       previous: digest,
       sealedSuccessor: sealUnder(presented, refreshToken, entropy),
@@ -101,6 +116,7 @@ export function rotate(family: TokenFamily | undefined, input: RotateInput): Ste
     const next: TokenFamily = { ...family, usedAt: Math.max(family.usedAt, now) }
     return { next, outcome: { kind: 'repeated', refreshToken: successor, family: next } }
   }
+  if (generationOf(presented) > family.generation) return { outcome: { kind: 'gone' } }
   const next = revoke(family, now)
   return { next, outcome: { kind: 'reuse', family: next } }
 }
@@ -118,9 +134,13 @@ export function rescue(
   const { handle, now, limits, entropy } = input
   if (family === undefined || !isLive(family, now, limits)) return { outcome: undefined }
   const { previous: _previous, sealedSuccessor: _sealed, rotatedAt: _rotated, ...rest } = family
-  const refreshToken = newRefreshToken(handle, entropy)
+  const generation = family.generation + 1
+  const refreshToken = newRefreshToken(handle, generation, entropy)
   const expiresAt = familyEnd(family.createdAt, now, limits)
-  return { next: { ...rest, current: digestOf(refreshToken), usedAt: now, expiresAt }, outcome: refreshToken }
+  return {
+    next: { ...rest, generation, current: digestOf(refreshToken), usedAt: now, expiresAt },
+    outcome: refreshToken,
+  }
 }
 
 /** Ends the family for good; its record stays until its end, so that every token of it is known as dead. */

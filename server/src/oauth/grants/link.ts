@@ -30,7 +30,7 @@ export async function beginLink(
   const { terms, handle, jkt, reach, withRefreshToken, nonce } = beginning
   const { clock, entropy } = provider.host
   const now = clock.now()
-  const refreshToken = withRefreshToken ? newRefreshToken(handle, entropy) : undefined
+  const refreshToken = withRefreshToken ? newRefreshToken(handle, 0, entropy) : undefined
   const family: TokenFamily = {
     id: digestOf(handle),
     version: 0,
@@ -41,6 +41,7 @@ export async function beginLink(
     ...(jkt === undefined ? {} : { jkt, sealedHandle: provider.vault.seal('family-handle', handle) }),
     createdAt: now,
     usedAt: now,
+    generation: 0,
     ...(refreshToken === undefined ? {} : { current: digestOf(refreshToken) }),
   }
   if (!(await provider.store.families.insert(family))) return undefined
