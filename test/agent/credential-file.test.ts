@@ -1,14 +1,14 @@
 import { execFile, spawn } from 'node:child_process'
-import { chmod, constants, mkdtemp, readdir, readFile, rm, stat, symlink, truncate, writeFile } from 'node:fs/promises'
+import { chmod, mkdtemp, readdir, readFile, rm, stat, symlink, truncate, writeFile } from 'node:fs/promises'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { promisify } from 'node:util'
 import { type CredentialRecord, credentialFile, stateDirectory } from '@latchkey/device-agent'
 import { afterEach, beforeEach, expect, it } from 'vitest'
 // The inner doors of the agent: a test pulls the plug where no caller could.
-import { type FileSystem, systemFiles } from '../../device-agent/src/node/file-system.ts'
 import { systemProcesses } from '../../device-agent/src/node/process-lock.ts'
 import { fakeHost } from '../support/fake-host.ts'
+import { watched } from '../support/watched-files.ts'
 
 let directory: string
 
@@ -293,60 +293,4 @@ async function saveAndDie(killedAt: number, torn: boolean): Promise<boolean> {
       () => true,
       () => false,
     )
-}
-
-/** The real disk, with `before` called ahead of every call and free to throw. A torn write leaves its first half. */
-function watched(before: (call: string) => void, torn = false): FileSystem {
-  const name = (path: string) => path.split('/').at(-1) ?? ''
-  return {
-    open: async (path, flags, bits) => {
-      before(`${(flags & constants.O_EXCL) !== 0 ? 'open-excl' : 'open'} ${name(path)}`)
-      const file = await systemFiles.open(path, flags, bits)
-      return {
-        stat: async () => {
-          before(`stat ${name(path)}`)
-          return file.stat()
-        },
-        readFile: async (encoding) => {
-          before(`read ${name(path)}`)
-          return file.readFile(encoding)
-        },
-        writeFile: async (text) => {
-          try {
-            before(`write ${name(path)}`)
-          } catch (error) {
-            if (torn) await file.writeFile(text.slice(0, text.length / 2))
-            throw error
-          }
-          await file.writeFile(text)
-        },
-        sync: async () => {
-          before(`sync ${name(path)}`)
-          await file.sync()
-        },
-        // Closing is what the system does for a dead process too.
-        close: () => file.close(),
-      }
-    },
-    mkdir: async (path, options) => {
-      before(`mkdir ${name(path)}`)
-      return systemFiles.mkdir(path, options)
-    },
-    lstat: async (path) => {
-      before(`lstat ${name(path)}`)
-      return systemFiles.lstat(path)
-    },
-    link: async (existing, path) => {
-      before(`link ${name(existing)}`)
-      await systemFiles.link(existing, path)
-    },
-    rename: async (from, to) => {
-      before(`rename ${name(from)}`)
-      await systemFiles.rename(from, to)
-    },
-    unlink: async (path) => {
-      before(`unlink ${name(path)}`)
-      await systemFiles.unlink(path)
-    },
-  }
 }
