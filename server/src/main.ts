@@ -2,6 +2,7 @@
 import { Command, CommanderError } from 'commander'
 import { clientAdd, clientDisable, clientList, clientRotateSecret } from './commands/clients.ts'
 import { keysList, keysRotate } from './commands/keys.ts'
+import { linkList, linkRevoke } from './commands/links.ts'
 import { serve } from './commands/serve.ts'
 import { CommandError, EXIT, type Terminal } from './commands/terminal.ts'
 import { userAdd, userDisable, userEnable, userList, userPasswd } from './commands/users.ts'
@@ -74,6 +75,7 @@ function program(terminal: Terminal): Command {
     .option('--scope <scopes>', 'what it may ask for, separated by spaces')
     .option('--redirect-uri <uris...>', 'where answers may be sent, for authorization_code')
     .option('--jwks <file>', 'its public keys, for private_key_jwt')
+    .option('--elsewhere <policy>', 'device and person on different networks: allow, warn, type (the default) or block')
     .option('--dpop', 'bind its tokens to a key (the default for public device clients)')
     .option('--no-dpop', 'plain bearer tokens')
     .action((clientId, options) => clientAdd(terminal, clientId, options))
@@ -95,5 +97,17 @@ function program(terminal: Terminal): Command {
     .option('--alg <algorithm>', 'ES256, RS256 or EdDSA (all of them when absent)')
     .option('--now', 'emergency: they sign at once, and the old ones end at once, with their tokens')
     .action((options) => keysRotate(terminal, options))
+  const link = group('link', 'what people allowed their devices')
+  withConfig(link.command('list').description('list links, with those that ended'))
+    .option('--json', 'one JSON object a line')
+    .action((options) => linkList(terminal, options))
+  withConfig(link.command('revoke [link-id]').description('end links that all conditions fit; their ids go to stdout'))
+    .option('--code <code>', 'what came of this user code, within a day of it')
+    .option('--client <client-id>', 'those of a client')
+    .option('--user <email>', 'those of an account')
+    .option('--since <time>', 'those made at or after, such as 2030-01-31T08:00Z')
+    .option('--until <time>', 'those made before')
+    .action((linkId, options) => linkRevoke(terminal, linkId, options))
+
   return latchkey
 }

@@ -152,16 +152,20 @@ export function storeConformance(engine: string, makePlace: () => Promise<StoreP
       expect(await store.users.get(user.id)).toEqual({ ...enabled, version: 1 })
     })
 
-    it('lists all users, clients and signing keys', async () => {
+    it('lists all users, clients, links, device requests and signing keys', async () => {
       expect(await store.users.all()).toEqual([])
       for (const name of ['one', 'two', 'three']) {
-        const { users, clients, signingKeys } = samples(name)
+        const { users, clients, signingKeys, families, deviceRequests } = samples(name)
+        await store.families.insert(families)
+        await store.deviceRequests.insert(deviceRequests)
         await store.users.insert(users)
         await store.clients.insert(clients)
         await store.signingKeys.insert(signingKeys)
       }
       expect(ids(await store.users.all())).toEqual(['usr_one', 'usr_three', 'usr_two'])
       expect(ids(await store.clients.all())).toEqual(['client-one', 'client-three', 'client-two'])
+      expect(ids(await store.families.all())).toEqual(['family-one', 'family-three', 'family-two'])
+      expect(ids(await store.deviceRequests.all())).toEqual(['request-one', 'request-three', 'request-two'])
       expect(ids(await store.signingKeys.all())).toEqual(['key-one', 'key-three', 'key-two'])
     })
 

@@ -11,7 +11,7 @@ import {
 } from '@latchkey/shared'
 import { apisOf, type Config } from '../config.ts'
 import { readClientMetadata } from '../oauth/client-metadata.ts'
-import type { Client, PublicJwk } from '../oauth/records.ts'
+import { type Client, ELSEWHERE, type Elsewhere, type PublicJwk } from '../oauth/records.ts'
 import { knownScopes } from '../oauth/scopes.ts'
 import { type Store, update } from '../oauth/store.ts'
 import { digestOf, randomToken } from '../oauth/vault.ts'
@@ -30,6 +30,8 @@ export interface AddClientOptions extends Common {
   readonly redirectUri?: readonly string[]
   /** A file with a JWKS of public keys, for private_key_jwt. */
   readonly jwks?: string
+  /** What to do when device and person are on different networks. */
+  readonly elsewhere?: string
   /** Whether tokens are bound to a key; the default depends on the kind of client. */
   readonly dpop?: boolean
 }
@@ -47,6 +49,7 @@ export async function clientAdd(terminal: Terminal, clientId: string, options: A
   if (!/^[\x21-\x7e]{1,128}$/.test(clientId)) {
     throw new CommandError('not a client id: up to 128 visible ASCII characters', EXIT.usage)
   }
+  const elsewhere = elsewhereFrom(options.elsewhere)
   const keys = options.jwks === undefined ? undefined : readKeys(options.jwks)
   const needsSecret = authMethod === 'client_secret_basic' || authMethod === 'client_secret_post'
   const secret = needsSecret ? randomToken(terminal.host.entropy) : undefined
@@ -73,7 +76,8 @@ export async function clientAdd(terminal: Terminal, clientId: string, options: A
     )
     const [first] = problems
     if (first !== undefined) throw new CommandError(`${first.member}: ${first.problem}`, EXIT.usage)
-    const record = { ...client, ...(secret === undefined ? {} : { secretDigest: digestOf(secret) }) }
+    const own = elsewhere === undefined ? client : { ...client, elsewhere }
+    const record = { ...own, ...(secret === undefined ? {} : { secretDigest: digestOf(secret) }) }
     if (!(await store.clients.insert(record))) throw new CommandError(`${clientId} exists already`)
     terminal.say(`Added client ${clientId}`)
     printSecret(terminal, secret)
@@ -158,6 +162,14 @@ function authMethodFrom(name: string | undefined): TokenEndpointAuthMethod {
   if (method === undefined)
     throw new CommandError(`--auth takes one of ${TOKEN_ENDPOINT_AUTH_METHODS.join(', ')}`, EXIT.usage)
   return method
+}
+
+function elsewhereFrom(name: string | undefined): Elsewhere | undefined {
+  const policy = ELSEWHERE.find((known) => known === name)
+  if (name !== undefined && policy === undefined) {
+    throw new CommandError(`--elsewhere takes one of ${ELSEWHERE.join(', ')}`, EXIT.usage)
+  }
+  return policy
 }
 
 function grantFrom(name: string): GrantType {

@@ -1,6 +1,8 @@
 // `latchkey serve`: the server, until it is asked to stop.
 import { buildApp } from '../app.ts'
+import type { Config } from '../config.ts'
 import { masterSecretFor } from '../master-secret.ts'
+import { TOLERABLE_YEARLY_RISK, yearlyGuessingRisk } from '../oauth/guessing.ts'
 import { openStore } from '../storage/open.ts'
 import { readSettings } from './settings.ts'
 import { closeWithin } from './stopping.ts'
@@ -26,9 +28,19 @@ export async function serve(terminal: Terminal, options: { config?: string }): P
   terminal.say(`Latchkey serves ${config.issuer}, listening on ${address}`)
   if (path === undefined)
     terminal.say('No latchkey.json here: defaults are used, with no API and no client yet (docs/configuration.md).')
+  const risk = riskProblem(config)
+  if (risk !== undefined) terminal.say(risk)
   if ((await store.users.all()).length === 0) terminal.say('No account yet: npx latchkey user add you@example.com')
   await terminal.untilStopped()
   await closeWithin(STOP_WITHIN_MS, terminal.host.sleep, app)
+}
+
+/** What an operator should know who lets many codes live at once. */
+export function riskProblem({ limits }: Pick<Config, 'limits'>): string | undefined {
+  const risk = yearlyGuessingRisk(limits.live_device_codes)
+  if (risk <= TOLERABLE_YEARLY_RISK) return undefined
+  const percent = Math.round(risk * 100)
+  return `With ${limits.live_device_codes} live codes, a year of guessing hits one with ${percent} %: lower limits.live_device_codes (docs/security.md).`
 }
 
 export function listenProblem(error: unknown, host: string, port: number): unknown {

@@ -11,9 +11,11 @@ import {
   CLIENT_FIELDS,
   DPOP_HEADER,
   described,
+  errorBody,
   errors,
   FORM,
   fields,
+  RETRY_AFTER,
   SCOPE_FIELDS,
   text,
 } from './openapi.ts'
@@ -37,6 +39,7 @@ const DEVICE_AUTHORIZATION = {
     code_challenge: text('BASE64URL(SHA-256(verifier)); the verifier comes with each poll (RFC 7636).'),
     code_challenge_method: Type.Literal('S256'),
     max_age: Type.Integer({ minimum: 0, description: 'The oldest sign-in, in seconds, that may approve.' }),
+    acr_values: text('Kinds of sign-in, separated by spaces; only one of them may approve.'),
     device_name: text('What the device calls itself; shown to the person as unverified.'),
     device_model: text('Its model; shown as unverified.'),
     device_software: text('Its software; shown as unverified.'),
@@ -65,5 +68,10 @@ const DEVICE_AUTHORIZATION = {
       ...(['invalid_dpop_proof', 'use_dpop_nonce'] as const),
     ]),
     ...CLIENT_ERRORS,
+    429: answer(
+      'Too many flows begun by this key, this client in this network, or all together; or too many failures.',
+      errorBody(['temporarily_unavailable', 'invalid_client']),
+      RETRY_AFTER,
+    ),
   },
 } as const

@@ -111,7 +111,9 @@ export const DPOP_HEADER = fields({
 
 export const DPOP_NONCE = { 'DPoP-Nonce': text('The nonce for the next proof.') } as const
 
-const RETRY_AFTER = { 'Retry-After': Type.Integer({ description: 'Seconds until it is worth to try again.' }) } as const
+export const RETRY_AFTER = {
+  'Retry-After': Type.Integer({ description: 'Seconds until it is worth to try again.' }),
+} as const
 
 /** An answer with `body`; extra headers by name. */
 export function answer(description: string, body: TSchema, headers: TProperties = {}): TSchema {

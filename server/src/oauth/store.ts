@@ -28,11 +28,13 @@ export interface Table<R extends StoredRecord> {
 export interface Store {
   readonly deviceRequests: Table<DeviceRequest> & {
     byUserCode(digest: string): Promise<DeviceRequest | undefined>
+    all(): Promise<readonly DeviceRequest[]>
   }
   readonly families: Table<TokenFamily> & {
     byKey(jkt: string): Promise<readonly TokenFamily[]>
     byUser(userId: string): Promise<readonly TokenFamily[]>
     byClient(clientId: string): Promise<readonly TokenFamily[]>
+    all(): Promise<readonly TokenFamily[]>
   }
   readonly clients: Table<Client> & {
     byRegisteredKey(jkt: string): Promise<Client | undefined>

@@ -1,0 +1,143 @@
+// `latchkey link …`: what people allowed their devices, for whoever must look into it and end it (RFC 10027 §6.1.6).
+// The server reads the record each time, so an end counts at once, also while it runs.
+import { normaliseUserCode } from '@latchkey/shared'
+import { normaliseEmail } from '../accounts/users.ts'
+import type { Config } from '../config.ts'
+import { masterSecretFor } from '../master-secret.ts'
+import { withdraw } from '../oauth/device-request.ts'
+import type { DeviceRequest, TokenFamily } from '../oauth/records.ts'
+import { type Store, update } from '../oauth/store.ts'
+import { revoke } from '../oauth/token-family.ts'
+import { createVault } from '../oauth/vault.ts'
+import { withStore } from './settings.ts'
+import { CommandError, EXIT, type Terminal } from './terminal.ts'
+
+interface Common {
+  readonly config?: string
+}
+
+export interface RevokeLinksOptions extends Common {
+  /** A user code, as a person reads it. */
+  readonly code?: string
+  readonly client?: string
+  /** An e-mail address. */
+  readonly user?: string
+  /** ISO 8601: links made at or after, and before. */
+  readonly since?: string
+  readonly until?: string
+}
+
+export function linkList(terminal: Terminal, options: Common & { readonly json?: boolean }): Promise<void> {
+  return withStore(terminal, options.config, async (store) => {
+    const emails = new Map((await store.users.all()).map((user) => [user.id, user.email]))
+    for (const family of await store.families.all()) {
+      const { id, clientId, userId, scope, device, createdAt, usedAt } = family
+      const user = emails.get(userId) ?? userId
+      const state = stateOf(family, terminal.host.clock.now())
+      const [made, used] = [createdAt, usedAt].map((at) => new Date(at).toISOString())
+      if (options.json) {
+        const told = { id, user, client_id: clientId, scope: scope.join(' '), device, created_at: made, used_at: used }
+        terminal.print(JSON.stringify({ ...told, state }))
+      } else terminal.print([id, user, clientId, device.name ?? '', made, used, state].join('\t'))
+    }
+  })
+}
+
+/** Ends the links that all the given conditions fit, and approvals of theirs that no device has fetched yet. */
+export async function linkRevoke(
+  terminal: Terminal,
+  linkId: string | undefined,
+  options: RevokeLinksOptions,
+): Promise<void> {
+  const since = instantFrom('--since', options.since)
+  const until = instantFrom('--until', options.until)
+  const code = options.code === undefined ? undefined : codeFrom(options.code)
+  if ([linkId, code, options.client, options.user, since, until].every((condition) => condition === undefined)) {
+    throw new CommandError('say which: a link id, --code, --client, --user, --since or --until', EXIT.usage)
+  }
+  await withStore(terminal, options.config, async (store, config) => {
+    const userId = options.user === undefined ? undefined : await userIdOf(store, options.user)
+    const request = code === undefined ? undefined : await requestOf(terminal, store, config, code)
+    const fits = (clientId: string, owner: string | undefined, at: number) =>
+      clientId === (options.client ?? clientId) &&
+      owner === (userId ?? owner) &&
+      at >= (since ?? at) &&
+      at < (until ?? Number.POSITIVE_INFINITY)
+
+    // Approvals first: one that is fetched in between is a link then, and found as one.
+    let codes = 0
+    for (const waiting of linkId === undefined ? await store.deviceRequests.all() : []) {
+      const { decision } = waiting
+      const meant =
+        request === undefined
+          ? waiting.state === 'approved' && fits(waiting.clientId, decision?.userId, decision?.decidedAt ?? 0)
+          : waiting.id === request.id && fits(waiting.clientId, decision?.userId, waiting.createdAt)
+      if (meant && (await update(store.deviceRequests, waiting.id, withdraw))) codes += 1
+    }
+    let links = 0
+    for (const family of await store.families.all()) {
+      const meant =
+        family.id === (linkId ?? family.id) &&
+        (request === undefined || family.id === request.familyId) &&
+        fits(family.clientId, family.userId, family.createdAt)
+      if (!meant || !(await end(terminal, store, family.id))) continue
+      terminal.print(family.id)
+      links += 1
+    }
+    if (links + codes === 0) throw new CommandError('nothing to end: no link fits, or they ended before')
+    terminal.say(
+      `Ended ${count(links, 'link')}, and closed ${count(codes, 'code')} that nobody had fetched tokens with`,
+    )
+  })
+}
+
+function end(terminal: Terminal, store: Store, id: string): Promise<boolean> {
+  const now = terminal.host.clock.now()
+  return update(store.families, id, (family) =>
+    family === undefined || stateOf(family, now) !== 'active'
+      ? { outcome: false }
+      : { next: revoke(family, now), outcome: true },
+  )
+}
+
+function stateOf({ revokedAt, expiresAt }: TokenFamily, now: number): 'active' | 'revoked' | 'ended' {
+  if (revokedAt !== undefined) return 'revoked'
+  return now < expiresAt ? 'active' : 'ended'
+}
+
+async function userIdOf(store: Store, email: string): Promise<string> {
+  const user = await store.users.byEmail(normaliseEmail(email) ?? email)
+  if (user === undefined) throw new CommandError(`no account of ${email}`)
+  return user.id
+}
+
+/** Codes are kept under a keyed digest: only with the master secret is one found again. */
+async function requestOf(terminal: Terminal, store: Store, config: Config, code: string): Promise<DeviceRequest> {
+  const { entropy } = terminal.host
+  const vault = createVault(masterSecretFor(config, entropy), entropy)
+  const request = await store.deviceRequests.byUserCode(vault.digest('user-code', code))
+  if (request === undefined) throw new CommandError('this code was not given out, or more than a day ago')
+  return request
+}
+
+function codeFrom(text: string): string {
+  const code = normaliseUserCode(text)
+  if (code === undefined) throw new CommandError('--code takes a code such as WDJB-MJHT', EXIT.usage)
+  return code
+}
+
+// A time without a zone would mean another moment on another machine.
+const INSTANT = /^\d{4}-\d\d-\d\d(T\d\d:\d\d(:\d\d(\.\d{1,3})?)?(Z|[+-]\d\d:\d\d))?$/
+
+function instantFrom(option: string, text: string | undefined): number | undefined {
+  if (text === undefined) return undefined
+  const at = INSTANT.test(text) ? Date.parse(text) : Number.NaN
+  if (Number.isNaN(at)) {
+    throw new CommandError(`${option} takes a day or a moment, such as 2030-01-31 or 2030-01-31T08:00Z`, EXIT.usage)
+  }
+  return at
+}
+
+function count(amount: number, thing: string): string {
+  return `${amount} ${thing}${amount === 1 ? '' : 's'}`
+}
