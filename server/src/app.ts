@@ -1,7 +1,7 @@
 // The whole server, put together: every route is named once, here, top to bottom.
 import cookie from '@fastify/cookie'
 import type { Host } from '@latchkey/shared'
-import { problemPage } from '@latchkey/verifier-web'
+import { problemPage, UI_LOCALES } from '@latchkey/verifier-web'
 import fastify, { type FastifyInstance, type FastifyServerOptions, LogController } from 'fastify'
 import { apisOf, type Config, registrationTerms } from './config.ts'
 import { authorizeRoutes } from './http/authorize.ts'
@@ -64,6 +64,7 @@ export async function openProvider(parts: Parts, note: (event: ProtocolEvent) =>
   const basis = {
     issuer: config.issuer,
     apis: apisOf(config),
+    uiLocales: UI_LOCALES,
     ...registrationTerms(config),
     limits: {
       deviceCodeSeconds: limits.device_code_seconds,

@@ -2,7 +2,7 @@
 // and no scripts: everything works with forms and links alone. Routes, sessions and headers live in the server.
 export { type Asset, MARK, STYLESHEET } from './assets.ts'
 export type { Chrome } from './layout.tsx'
-export { type Locale, negotiateLocale } from './locales/locale.ts'
+export { type Locale, negotiateLocale, UI_LOCALES } from './locales/locale.ts'
 export { type ConsentModel, consentPage } from './pages/consent.tsx'
 export { type DeviceModel, devicePage } from './pages/device.tsx'
 export { type LinkModel, linkPage } from './pages/link.tsx'

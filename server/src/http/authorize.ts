@@ -81,8 +81,9 @@ export function authorizeRoutes(app: FastifyInstance, provider: Provider, pages:
       if (missing === 'consent') return answer(reply, asked, { error: 'consent_required' })
       return finish(reply, asked, signedIn)
     }
-    const { redirectUri } = asked
-    pages.cookies.keep(reply, request.visitor, { authorization: { handle, client: client.name, redirectUri } })
+    const { redirectUri, uiLocales } = asked
+    const authorization = { handle, client: client.name, redirectUri }
+    pages.cookies.keep(reply, request.visitor, { authorization, ...(uiLocales === undefined ? {} : { uiLocales }) })
     return pages.go(reply, '/authorize/continue')
   }
 

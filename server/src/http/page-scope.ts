@@ -97,7 +97,9 @@ export function speakToPeople(app: FastifyInstance, provider: Provider, brand: s
       const account = request.visitor?.signedIn?.user
       return {
         brand,
-        locale: negotiateLocale(request.headers['accept-language']),
+        locale: negotiateLocale(
+          request.visitor?.visit.errand.uiLocales?.replaceAll(' ', ',') ?? request.headers['accept-language'],
+        ),
         stylesheet: base + STYLESHEET.path,
         base,
         ...(request.visitor === undefined ? {} : { csrf: request.visitor.formToken(subject) }),

@@ -15,6 +15,8 @@ export interface Errand {
   readonly authorization?: { readonly handle: string; readonly client: string; readonly redirectUri: string }
   /** A client's wish to have this person signed out. */
   readonly logout?: { readonly client?: string; readonly redirectUri?: string; readonly state?: string }
+  /** The languages that a client asked the pages to be in, before the browser's own. */
+  readonly uiLocales?: string
   /** Only a sign-in at or after this moment will do; epoch milliseconds. */
   readonly signInAfter?: number
 }

@@ -47,6 +47,7 @@ export function readAuthorizationRequest(
   if (codeChallenge === undefined) throw new OAuthError('invalid_request', 'code_challenge is missing')
   const state = short(parameters, 'state')
   const nonce = short(parameters, 'nonce')
+  const uiLocales = short(parameters, 'ui_locales')
   const maxAgeSeconds = readMaxAge(parameters)
   const boundTo = readThumbprint(parameters) ?? jkt
   if (jkt !== undefined && boundTo !== jkt)
@@ -66,6 +67,7 @@ export function readAuthorizationRequest(
     ...(nonce === undefined ? {} : { nonce }),
     ...(boundTo === undefined ? {} : { jkt: boundTo }),
     ...(maxAgeSeconds === undefined ? {} : { maxAgeSeconds }),
+    ...(uiLocales === undefined ? {} : { uiLocales }),
   }
 }
 

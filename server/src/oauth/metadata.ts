@@ -51,5 +51,7 @@ export function metadataDocument(provider: Provider): string {
     request_uri_parameter_supported: false,
     claims_parameter_supported: false,
     claim_types_supported: ['normal'],
+    ui_locales_supported: provider.uiLocales,
+    service_documentation: `${issuer}/openapi.json`,
   })
 }

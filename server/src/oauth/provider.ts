@@ -51,6 +51,8 @@ export interface Provider {
   /** Equal, byte for byte, to every `iss` and to the metadata. No trailing slash. */
   readonly issuer: string
   readonly apis: readonly Api[]
+  /** The languages of the pages, as BCP 47 tags. */
+  readonly uiLocales: readonly string[]
   readonly limits: Limits
   readonly acr: AcrTable
   /** Absent: nobody can register. */

@@ -145,6 +145,8 @@ export interface AuthorizationRequest extends StoredRecord, Permission {
   readonly jkt?: string
   readonly prompt: readonly string[]
   readonly maxAgeSeconds?: number
+  /** BCP 47 tags, the most wanted first, separated by spaces. */
+  readonly uiLocales?: string
   readonly createdAt: number
   /** Pushed and not yet used: its request_uri is good once. */
   readonly pushed: boolean

@@ -15,6 +15,9 @@ export interface Locale {
 export const ENGLISH: Locale = { tag: 'en', dir: 'ltr', words: en }
 
 const LOCALES: readonly [Locale, ...Locale[]] = [ENGLISH]
+
+/** The languages that pages are there in, as BCP 47 tags. */
+export const UI_LOCALES: readonly string[] = LOCALES.map((locale) => locale.tag)
 const MOST_RANGES = 32
 
 /**
