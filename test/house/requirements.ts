@@ -42,7 +42,6 @@ export const STILL_OPEN: readonly string[] = [
   'RT-11',
   'RT-12',
   'DP-06',
-  'KEY-02',
   'INT-01',
   'INT-03',
   'REV-01',
