@@ -26,7 +26,6 @@ export type Move = fc.AsyncCommand<Reference, World, true>
 
 const SECOND = 1000
 const HOUR = 3600 * SECOND
-const MOST_DEVICES = 4
 
 const move = (name: string, run: Move['run'], may: (model: Readonly<Reference>) => boolean = () => true): Move => ({
   check: async (model) => may(model),
@@ -90,10 +89,10 @@ const startMove = (bound: boolean): Move =>
   move(
     `start${bound ? ' with a key' : ''}`,
     async (model, world) => {
-      start(model, OWNERS[model.requests.length % OWNERS.length] ?? '', bound)
+      start(model, OWNERS[model.requests.length] ?? '', bound)
       await world.start(bound)
     },
-    (model) => model.requests.length < MOST_DEVICES,
+    (model) => model.requests.length < OWNERS.length,
   )
 
 const decideMove = (pick: number, answer: 'approve' | 'deny'): Move =>
@@ -257,7 +256,7 @@ const jumpMove = (milliseconds: number): Move =>
     await world.glance()
   })
 
-const pick = fc.nat({ max: MOST_DEVICES - 1 })
+const pick = fc.nat({ max: OWNERS.length - 1 })
 const mostlyItself = fc.oneof(
   { arbitrary: fc.constant<Caller>('itself'), weight: 8 },
   { arbitrary: fc.constantFrom<Caller>('another client', 'another key', 'no key'), weight: 2 },

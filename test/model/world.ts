@@ -8,11 +8,12 @@ import { digestOf } from '../../server/src/oauth/vault.ts'
 import { type DpopClient, dpopClient, signedBy } from '../support/dpop-client.ts'
 import { type FakeHost, fakeHost } from '../support/fake-host.ts'
 import { signedIn } from '../support/signed-in.ts'
-import { EMAIL, ISSUER, LIBRARY, type TestServer, testConfig, testServer } from '../support/test-server.ts'
+import { ISSUER, LIBRARY, type TestServer, testConfig, testServer } from '../support/test-server.ts'
 import { type Caller, LIMITS } from './reference.ts'
 
 const SCOPE = 'openid library:read'
-export const OWNERS = [EMAIL, 'ben@example.com'] as const
+/** One person each device, each in a network of their own: nobody runs into the brakes on wrong codes for another. */
+export const OWNERS = ['ana@example.com', 'ben@example.com', 'cleo@example.com', 'dan@example.com'] as const
 
 export interface Device {
   readonly bound: boolean
@@ -55,6 +56,7 @@ const config = (folder: string) => {
     scope: SCOPE,
   })
   return testConfig({
+    listen: { trusted_proxies: ['127.0.0.1'] },
     database: `sqlite:${join(folder, 'latchkey.db')}`,
     apis: [{ resource: LIBRARY, scopes: { 'library:read': 'See your library' } }],
     clients: [client('tv', []), client('key-tv', [JWT_BEARER_GRANT], true), client('other-tv', [])],
@@ -105,7 +107,8 @@ export async function openWorld(folder: string): Promise<World> {
     async decide({ userCode, deviceCode }, owner, answer, now) {
       // By the server's time, which is not the machine's while that is behind.
       const clock = { ...host.clock, now: () => now }
-      const browser = await signedIn({ ...server, host: { ...host, clock } }, owner)
+      const from = { 'x-forwarded-for': `192.0.2.${1 + devices.findIndex((device) => device.userCode === userCode)}` }
+      const browser = await signedIn({ ...server, host: { ...host, clock } }, owner, from)
       await browser.open(`/link?user_code=${userCode}`)
       await browser.open('/link/device')
       await browser.submit('/link/device', { answer })
