@@ -1,5 +1,5 @@
 // A client proves who it is by a signature, with no secret on the way (RFC 7523 §2.2, §3; RFC 7523bis).
-import { isJsonObject, parseJsonObject, readJwsHeader } from '@latchkey/shared'
+import { isJsonObject, parseJsonObject, readJwsHeader, type SignatureAlgorithm } from '@latchkey/shared'
 import { importJWK, type JWK, jwtVerify } from 'jose'
 import { algorithmOf } from './client-metadata.ts'
 import type { Provider } from './provider.ts'
@@ -44,7 +44,7 @@ export async function verifiedClaims(
     const { alg, kid, typ } = readJwsHeader(assertion)
     if (!types.includes(typ)) return undefined
     const named = keys.filter((key) => kid === undefined || key['kid'] === undefined || key['kid'] === kid)
-    for (const key of named.filter((candidate) => algorithmOf(candidate) === alg)) {
+    for (const key of named.filter((candidate) => nameOf(algorithmOf(candidate)) === nameOf(alg))) {
       const claims = await claimsBy(provider, key, alg, assertion)
       if (claims !== undefined) return claims
     }
@@ -52,6 +52,11 @@ export async function verifiedClaims(
   } catch {
     return undefined
   }
+}
+
+/** RFC 9864 gave EdDSA on Ed25519 a name of its own; keys and signatures may say either. */
+function nameOf(alg: SignatureAlgorithm | undefined): string | undefined {
+  return alg === 'EdDSA' ? 'Ed25519' : alg
 }
 
 async function claimsBy(provider: Provider, key: Client['jwks'][number], alg: string, assertion: string) {
@@ -64,7 +69,7 @@ async function claimsBy(provider: Provider, key: Client['jwks'][number], alg: st
     })
     const { exp = 0, iat, jti } = payload
     const now = provider.host.clock.now() / 1000
-    if (exp <= now || exp > now + ASSERTION_LIFE_SECONDS + ASSERTION_SKEW_SECONDS) return undefined
+    if (exp <= now || exp > now + ASSERTION_LIFE_SECONDS) return undefined
     if (iat !== undefined && iat > now + ASSERTION_SKEW_SECONDS) return undefined
     if (typeof jti !== 'string' || jti === '' || jti.length > LONGEST_JTI) return undefined
     // Our issuer, and nobody else beside it: an assertion for two is one that the other can play to us.

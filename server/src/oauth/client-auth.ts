@@ -5,6 +5,7 @@ import { OAuthError } from './errors.ts'
 import type { Parameters } from './parameters.ts'
 import type { Provider } from './provider.ts'
 import type { Client } from './records.ts'
+import { networkOf } from './throttle.ts'
 import { digestOf, sameDigest } from './vault.ts'
 
 // 256 random bits in base64url are 43 characters; what operators bring along may be longer, never this long.
@@ -37,7 +38,7 @@ const refused = () =>
 /** Throws `invalid_client` or, when two ways are tried at once, `invalid_request`. */
 export async function authenticateClient(provider: Provider, credentials: CallerCredentials): Promise<Client> {
   const presented = readCredentials(credentials)
-  const brake = `${presented.clientId} ${credentials.address}`
+  const brake = `${presented.clientId} ${networkOf(credentials.address)}`
   const wait = presented.method === 'none' ? 0 : provider.failedClients.secondsToWait(brake)
   if (wait > 0) {
     const headers = { 'Retry-After': String(wait) }

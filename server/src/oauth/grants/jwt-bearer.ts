@@ -3,9 +3,8 @@
 //
 // The assertion: header `jwk` (the public key), typ JWT; `iss` the client_id; `sub` the key's thumbprint URI (RFC 9278);
 // `aud` the issuer; `exp` at most five minutes ahead; `jti` good once. A DPoP proof by the same key comes with it.
-import { isJsonObject, JWK_THUMBPRINT_URI, JWT_BEARER_GRANT, readJwsHeader, thumbprint } from '@latchkey/shared'
+import { JWK_THUMBPRINT_URI, JWT_BEARER_GRANT, readJwsHeader, readPublicJwk, thumbprint } from '@latchkey/shared'
 import { spendAssertion, verifiedClaims } from '../client-assertion.ts'
-import { keyProblem } from '../client-metadata.ts'
 import { OAuthError } from '../errors.ts'
 import type { PublicJwk, TokenFamily } from '../records.ts'
 import { narrow } from '../scopes.ts'
@@ -30,10 +29,10 @@ export const jwtBearer: Grant = {
     const claims = await verifiedClaims(provider, [key], assertion, ASSERTION_TYPES)
     if (claims?.['iss'] !== client.id || claims['sub'] !== JWK_THUMBPRINT_URI + jkt) throw INVALID
     refuseWithoutProofOf(jkt, exchange)
+    // The latest link alone: when that was ended, no older one, perhaps of who owned the device before, opens instead.
     const families = await provider.store.families.byKey(jkt)
-    const now = provider.host.clock.now()
-    const family = newest(families.filter((f) => f.clientId === client.id && isLive(f, now, provider.limits.refresh)))
-    if (family === undefined) throw INVALID
+    const family = newest(families.filter(({ clientId }) => clientId === client.id))
+    if (family === undefined || !isLive(family, provider.host.clock.now(), provider.limits.refresh)) throw INVALID
     const reach = narrow(provider.apis, family, { scope: parameters.get('scope'), resources: parameters.resources })
     return {
       userId: family.userId,
@@ -59,8 +58,8 @@ export const jwtBearer: Grant = {
 
 function keyIn(assertion: string): PublicJwk {
   try {
-    const { jwk } = readJwsHeader(assertion)
-    if (isJsonObject(jwk) && keyProblem(jwk) === undefined) return jwk
+    const { alg, jwk } = readJwsHeader(assertion)
+    return { ...readPublicJwk(jwk, alg), alg }
   } catch {
     // Told below, like everything else that is wrong with it.
   }
