@@ -1,6 +1,7 @@
 import { mkdtemp, rm, writeFile } from 'node:fs/promises'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
+import { keyFile } from '@latchkey/device-agent'
 import { afterEach, beforeEach, expect, it } from 'vitest'
 import { main } from '../../device-agent/src/main.ts'
 import {
@@ -15,6 +16,7 @@ import {
 } from '../support/agent-server.ts'
 import { agentTerminal, plainText } from '../support/agent-terminal.ts'
 import { fakeHost } from '../support/fake-host.ts'
+import { bindsToKeys, boundTokens, proofOf } from '../support/key-server.ts'
 import { decodeQr, terminalPicture } from '../support/qr-decode.ts'
 
 let directory: string
@@ -277,4 +279,98 @@ it('AGT-03 control and bidirectional characters from the server never reach the 
   expect(err).toMatch(/^[\x20-\x7e\n]*$/)
   const page = await waiting({ columns: 80 }, UTF8, deviceAuthorization({ user_code: `WD${hostile}` }))
   expect(page.stderr.written()).not.toMatch(/\x1b\[2J|\u0007|\u202e|\u009b/)
+})
+
+it('request prints what the API says: 0 for a yes, 1 for a no, with one line on stderr', async () => {
+  const { server, run } = scene()
+  bindsToKeys(server)
+  server.on('/token', ok(boundTokens(1)))
+  await run(...LINK)
+  server.on(
+    '/library',
+    { status: 200, text: '{"shows":[]}' },
+    { status: 404, text: 'no such shelf' },
+    { status: 201, text: '' },
+  )
+  const url = 'https://api.northwind.example/library'
+  expect(await run('request', url)).toEqual({ code: 0, out: '{"shows":[]}', err: '' })
+  expect(await run('request', url, '-X', 'DELETE', '-H', 'X-Shelf: 7', '-H', 'Accept:text/plain')).toEqual({
+    code: 1,
+    out: 'no such shelf',
+    err: 'latchkey-agent: api.northwind.example answered 404\n',
+  })
+  expect(await run('request', url, '-d', 'title=Tea')).toMatchObject({ code: 0 })
+  const calls = server.seen.filter((request) => request.url === url)
+  expect(calls.map(({ method }) => method)).toEqual(['GET', 'DELETE', 'POST'])
+  for (const call of calls) {
+    expect(call.headers.get('authorization')).toBe('DPoP canary-access-1')
+    expect(proofOf(call)['htm']).toBe(call.method)
+  }
+  expect(calls[1]?.headers.get('x-shelf')).toBe('7')
+  expect(calls[1]?.headers.get('accept')).toBe('text/plain')
+  expect(calls[2]?.form).toEqual({ title: 'Tea' })
+  expect(calls[2]?.headers.get('content-type')).toBe('application/x-www-form-urlencoded')
+})
+
+it('AGT-06 request: 2 for a wrong header or address, 5 when not linked, 6 when nobody answers', async () => {
+  const { server, run } = scene()
+  const url = 'https://api.northwind.example/library'
+  expect(await run('request', url)).toMatchObject({ code: 5, out: '' })
+  server.on('/token', ok(tokens(1)))
+  await run(...LINK)
+  for (const wrong of [['-H', 'no colon'], ['-H', 'A: b\nC: d'], ['-H', 'Ä: b'], ['--data']]) {
+    expect(await run('request', url, ...wrong), wrong.join(' ')).toMatchObject({ code: 2, out: '' })
+  }
+  expect((await run('request')).code).toBe(2)
+  expect((await run('request', 'http://api.northwind.example/library')).code).toBe(2)
+  server.on('/library', 'cut')
+  expect(await run('request', url)).toEqual({
+    code: 6,
+    out: '',
+    err: 'latchkey-agent: api.northwind.example cannot be reached: the connection was cut.\n',
+  })
+  expect(server.seen.filter((request) => request.url === url)).toHaveLength(1)
+})
+
+it('status tells of the key; a copied folder is named as what it is', async () => {
+  const { server, run } = scene()
+  bindsToKeys(server)
+  server.on('/token', ok(boundTokens(1)))
+  await run(...LINK)
+  expect((await run('status')).out).toContain('bound    to the key of this device')
+  const json = JSON.parse((await run('status', '--json')).out)
+  expect(json).toMatchObject({ usable: true, key: 'here', bound_to: expect.stringMatching(/^[\w-]{43}$/) })
+  await rm(join(directory, 'key.json'))
+  const without = await run('status')
+  expect(without).toMatchObject({
+    code: 5,
+    out: expect.stringContaining('the key that the credentials belong to is gone'),
+  })
+  await keyFile({ directory }).obtain()
+  const foreign = await run('status')
+  expect(foreign).toMatchObject({ code: 5, out: expect.stringContaining('belong to the key of another device') })
+  expect(await run('token')).toMatchObject({ code: 5, out: '', err: expect.stringContaining('key of another device') })
+  expect((await run('unlink')).code).toBe(0)
+})
+
+it('STO-04 damaged credentials: the command says what helps, and told the server it comes back by its key', async () => {
+  for (const how of ['options', 'environment'] as const) {
+    const env = { LATCHKEY_AGENT_ISSUER: ISSUER, LATCHKEY_AGENT_CLIENT_ID: 'tv' }
+    const { server, run } = scene({}, how === 'environment' ? env : {})
+    bindsToKeys(server)
+    server.on('/token', ok(boundTokens(1)), ok(boundTokens(2)))
+    await run(...LINK)
+    await writeFile(join(directory, 'credentials.json'), 'x')
+    await writeFile(join(directory, 'credentials.json.previous'), 'x', { mode: 0o600 })
+    if (how === 'options') {
+      const message = expect.stringMatching(
+        /^latchkey-agent: The credentials are damaged\. .* --issuer and --client-id\n$/,
+      )
+      expect(await run('token')).toEqual({ code: 5, out: '', err: message })
+    }
+    const named = how === 'options' ? ['--issuer', ISSUER, '--client-id', 'tv'] : []
+    expect(await run('token', ...named)).toEqual({ code: 0, out: 'canary-access-2\n', err: '' })
+    expect((await run('token')).code).toBe(0)
+    await run('unlink')
+  }
 })
