@@ -72,8 +72,10 @@ function refuseWithoutProofOf(jkt: string, exchange: Exchange): void {
 }
 
 function newest(families: readonly TokenFamily[]): TokenFamily | undefined {
+  const isNewer = (one: TokenFamily, other: TokenFamily) =>
+    one.createdAt > other.createdAt || (one.createdAt === other.createdAt && other.revokedAt !== undefined)
   return families.reduce<TokenFamily | undefined>(
-    (best, family) => (best === undefined || family.createdAt > best.createdAt ? family : best),
+    (best, family) => (best === undefined || isNewer(family, best) ? family : best),
     undefined,
   )
 }
