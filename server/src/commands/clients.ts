@@ -11,6 +11,7 @@ import {
 } from '@latchkey/shared'
 import { apisOf, type Config } from '../config.ts'
 import { readClientMetadata } from '../oauth/client-metadata.ts'
+import { endLinks } from '../oauth/links.ts'
 import { type Client, ELSEWHERE, type Elsewhere, type PublicJwk } from '../oauth/records.ts'
 import { knownScopes } from '../oauth/scopes.ts'
 import { type Store, update } from '../oauth/store.ts'
@@ -106,8 +107,10 @@ export function clientList(terminal: Terminal, options: Common & { readonly json
 
 export function clientDisable(terminal: Terminal, clientId: string, options: Common): Promise<void> {
   return withStore(terminal, options.config, async (store, config) => {
-    await change(store, config, clientId, (client) => ({ ...client, disabledAt: terminal.host.clock.now() }))
-    terminal.say(`Disabled client ${clientId}`)
+    const now = terminal.host.clock.now()
+    await change(store, config, clientId, (client) => ({ ...client, disabledAt: now }))
+    const ended = await endLinks(store, await store.families.byClient(clientId), now)
+    terminal.say(`Disabled client ${clientId}; ${ended === 1 ? '1 link' : `${ended} links`} ended`)
   })
 }
 

@@ -5,9 +5,9 @@ import { normaliseEmail } from '../accounts/users.ts'
 import type { Config } from '../config.ts'
 import { masterSecretFor } from '../master-secret.ts'
 import { withdraw } from '../oauth/device-request.ts'
+import { endLink } from '../oauth/links.ts'
 import type { DeviceRequest, TokenFamily } from '../oauth/records.ts'
 import { type Store, update } from '../oauth/store.ts'
-import { revoke } from '../oauth/token-family.ts'
 import { createVault } from '../oauth/vault.ts'
 import { withStore } from './settings.ts'
 import { CommandError, EXIT, type Terminal } from './terminal.ts'
@@ -80,7 +80,7 @@ export async function linkRevoke(
         family.id === (linkId ?? family.id) &&
         (request === undefined || family.id === request.familyId) &&
         fits(family.clientId, family.userId, family.createdAt)
-      if (!meant || !(await end(terminal, store, family.id))) continue
+      if (!meant || !(await endLink(store, family.id, terminal.host.clock.now()))) continue
       terminal.print(family.id)
       links += 1
     }
@@ -89,15 +89,6 @@ export async function linkRevoke(
       `Ended ${count(links, 'link')}, and closed ${count(codes, 'code')} that nobody had fetched tokens with`,
     )
   })
-}
-
-function end(terminal: Terminal, store: Store, id: string): Promise<boolean> {
-  const now = terminal.host.clock.now()
-  return update(store.families, id, (family) =>
-    family === undefined || stateOf(family, now) !== 'active'
-      ? { outcome: false }
-      : { next: revoke(family, now), outcome: true },
-  )
 }
 
 function stateOf({ revokedAt, expiresAt }: TokenFamily, now: number): 'active' | 'revoked' | 'ended' {

@@ -1,6 +1,7 @@
 // `latchkey user …`: the local accounts.
 import { hashPassword, passwordProblem } from '../accounts/passwords.ts'
 import { addUser, normaliseEmail } from '../accounts/users.ts'
+import { endLinks } from '../oauth/links.ts'
 import type { User } from '../oauth/records.ts'
 import { type Store, update } from '../oauth/store.ts'
 import { withStore } from './settings.ts'
@@ -52,13 +53,25 @@ export function userEnable(terminal: Terminal, email: string, options: Common): 
   return change(terminal, email, options, 'Enabled', ({ disabledAt: _, ...user }) => user)
 }
 
+/** Whoever knew the old password may have used it: every browser and every device must show the new one. */
 export async function userPasswd(
   terminal: Terminal,
   email: string,
   options: Common & { readonly passwordStdin?: boolean },
 ): Promise<void> {
   const passwordHash = await hashPassword(await newPassword(terminal, options.passwordStdin ?? false))
-  await change(terminal, email, options, 'New password for', (user) => ({ ...user, passwordHash }))
+  await withStore(terminal, options.config, async (store) => {
+    const user = await findUser(store, email)
+    await update(store.users, user.id, (current) => ({
+      next: { ...(current ?? user), passwordHash },
+      outcome: undefined,
+    }))
+    for (const session of await store.sessions.byUser(user.id)) await store.sessions.delete(session.id)
+    const ended = await endLinks(store, await store.families.byUser(user.id), terminal.host.clock.now())
+    terminal.say(
+      `New password for ${user.email}; signed out everywhere, ${ended === 1 ? '1 link' : `${ended} links`} ended`,
+    )
+  })
 }
 
 function change(

@@ -3,11 +3,10 @@
 import { loggedOutPage, logoutPage } from '@latchkey/verifier-web'
 import type { FastifyInstance, FastifyReply, FastifyRequest } from 'fastify'
 import Type from 'typebox'
+import { endLinks } from '../oauth/links.ts'
 import { readLogoutRequest } from '../oauth/logout.ts'
 import { type Form, readParameters } from '../oauth/parameters.ts'
 import type { Provider } from '../oauth/provider.ts'
-import { update } from '../oauth/store.ts'
-import { revoke } from '../oauth/token-family.ts'
 import { bare, described, FORM, fields, PAGE, text } from './openapi.ts'
 import { ownForm, PageProblem, type Pages, queryForm } from './page-scope.ts'
 
@@ -71,14 +70,9 @@ export function logoutRoutes(app: FastifyInstance, provider: Provider, pages: Pa
   }
 
   async function endDevices(userId: string): Promise<void> {
-    const now = provider.host.clock.now()
-    for (const { id, origin } of await provider.store.families.byUser(userId)) {
-      if (origin !== 'device') continue
-      await update(provider.store.families, id, (family) => ({
-        ...(family && { next: revoke(family, now) }),
-        outcome: undefined,
-      }))
-    }
+    const families = await provider.store.families.byUser(userId)
+    const ofDevices = families.filter(({ origin }) => origin === 'device')
+    await endLinks(provider.store, ofDevices, provider.host.clock.now())
   }
 }
 

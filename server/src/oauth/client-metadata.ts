@@ -40,7 +40,7 @@ const PRIVATE_MEMBERS = ['d', 'p', 'q', 'dp', 'dq', 'qi', 'oth', 'k']
 
 /** What a client may do when nothing is said: what this server is for, and the way back in for a key-bound device. */
 function defaultGrantTypes(metadata: ClientMetadata): readonly GrantType[] {
-  const bound = metadata.dpop_bound_access_tokens ?? metadata.token_endpoint_auth_method === 'none'
+  const bound = metadata.dpop_bound_access_tokens ?? true
   return bound ? [DEVICE_CODE_GRANT, 'refresh_token', JWT_BEARER_GRANT] : [DEVICE_CODE_GRANT, 'refresh_token']
 }
 
@@ -101,8 +101,8 @@ export function readClientMetadata(
   if (metadata.subject_type === 'pairwise' && hosts.size > 1 && metadata.sector_identifier_host === undefined) {
     wrong('sector_identifier_host', 'needed for pairwise subjects: the redirect_uris are of several hosts')
   }
-  const forDevices = authMethod === 'none' && grantTypes.includes(DEVICE_CODE_GRANT)
-  const dpopBound = metadata.dpop_bound_access_tokens ?? forDevices
+  // Whatever its credential: one that is built into a device proves nothing (RFC 8628 §5.6, RFC 10027 §6.1.12).
+  const dpopBound = metadata.dpop_bound_access_tokens ?? grantTypes.includes(DEVICE_CODE_GRANT)
   if (grantTypes.includes(JWT_BEARER_GRANT) && !dpopBound) {
     wrong('grant_types', 'jwt-bearer signs a device back in with its key, so it needs dpop_bound_access_tokens')
   }

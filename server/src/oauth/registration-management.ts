@@ -2,12 +2,12 @@
 import type { JsonObject } from '@latchkey/shared'
 import { clientInformation, invalid, readDeviceMetadata } from './client-information.ts'
 import { OAuthError } from './errors.ts'
+import { endLinks } from './links.ts'
 import { challenges, presentedToken, refusal } from './presented-token.ts'
 import type { Provider } from './provider.ts'
 import type { Client } from './records.ts'
 import { removalMark } from './registration.ts'
 import { update } from './store.ts'
-import { revoke } from './token-family.ts'
 import { digestOf, sameDigest } from './vault.ts'
 
 /** A device and its registration access token. */
@@ -71,11 +71,7 @@ export async function removeDevice(provider: Provider, client: Client): Promise<
   }
   // The client first: what is not a client any more gets no further family.
   await clients.delete(client.id)
-  for (const { id } of await families.byClient(client.id)) {
-    await update(families, id, (family) => {
-      return family === undefined ? { outcome: undefined } : { next: revoke(family, now), outcome: undefined }
-    })
-  }
+  await endLinks(provider.store, await families.byClient(client.id), now)
   provider.note({ event: 'removed', clientId: client.id })
 }
 

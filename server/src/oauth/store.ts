@@ -45,7 +45,7 @@ export interface Store {
     byEmail(email: string): Promise<User | undefined>
     all(): Promise<readonly User[]>
   }
-  readonly sessions: Table<BrowserSession>
+  readonly sessions: Table<BrowserSession> & { byUser(userId: string): Promise<readonly BrowserSession[]> }
   readonly authorizationRequests: Table<AuthorizationRequest>
   readonly authorizationCodes: Table<AuthorizationCode>
   readonly consents: Table<Consent>

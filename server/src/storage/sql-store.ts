@@ -70,6 +70,7 @@ export function sqlStore(engine: SqlEngine): Store {
   const clients = open('clients')
   const byRegisteredKey = clients.finder('registered_jkt')
   const users = open('users')
+  const sessions = open('sessions')
   const byEmail = users.finder('email')
   return {
     deviceRequests: { ...deviceRequests, byUserCode: async (digest) => (await byUserCode(digest))[0] },
@@ -85,7 +86,7 @@ export function sqlStore(engine: SqlEngine): Store {
       byOwner: clients.finder('owner_id'),
     },
     users: { ...users, byEmail: async (email) => (await byEmail(email))[0] },
-    sessions: open('sessions'),
+    sessions: { ...sessions, byUser: sessions.finder('user_id') },
     authorizationRequests: open('authorizationRequests'),
     authorizationCodes: open('authorizationCodes'),
     consents: open('consents'),

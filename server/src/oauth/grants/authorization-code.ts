@@ -1,10 +1,11 @@
 // A code that came back through the browser (RFC 6749 §4.1.3, with PKCE always: RFC 9700 §2.1.1).
 import { checkCodeVerifier } from '../code-verifier.ts'
 import { OAuthError } from '../errors.ts'
+import { endLink } from '../links.ts'
 import type { Provider } from '../provider.ts'
 import { narrow } from '../scopes.ts'
 import { update } from '../store.ts'
-import { handleFor, revoke } from '../token-family.ts'
+import { handleFor } from '../token-family.ts'
 import { digestOf } from '../vault.ts'
 import type { Grant } from './grant.ts'
 import { beginLink, refuseOtherKey } from './link.ts'
@@ -61,9 +62,9 @@ async function consume(provider: Provider, id: string): Promise<void> {
 
 /** A code that comes twice was stolen by one of the two: what the first one got dies (RFC 6749 §4.1.2). */
 async function endFamily(provider: Provider, familyId: string, clientId: string): Promise<boolean> {
-  const ended = await update(provider.store.families, familyId, (family) =>
-    family === undefined ? { outcome: false } : { next: revoke(family, provider.host.clock.now()), outcome: true },
-  )
+  const family = await provider.store.families.get(familyId)
+  if (family === undefined) return false
+  const ended = await endLink(provider.store, familyId, provider.host.clock.now())
   if (ended) provider.note({ event: 'code_reuse', familyId, clientId })
-  return ended
+  return true
 }

@@ -46,6 +46,7 @@ export async function up(db: Kysely<unknown>): Promise<void> {
   for (const table of ENDING) await index(table, 'expires_at')
   for (const column of ['user_id', 'client_id', 'jkt']) await index('token_family', column)
   await index('client', 'owner_id')
+  await index('browser_session', 'user_id')
 }
 
 const ENDING = [
