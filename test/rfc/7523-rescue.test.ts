@@ -291,7 +291,7 @@ describe('Rescue: a device signs itself back in with the key of its link', () =>
     expect(outcome(answer)).toEqual([400, 'unauthorized_client'])
   })
 
-  it('MET-02 the metadata tells of it', async () => {
+  it('MET-03 the metadata tells of it', async () => {
     const metadata = (await server.app.inject('/.well-known/oauth-authorization-server')).json()
     expect(metadata.grant_types_supported).toContain(JWT_BEARER_GRANT)
   })

@@ -302,7 +302,7 @@ describe('RFC 7591: a device registers itself', () => {
       }
     })
 
-    it('MET-04 other methods are 405', async () => {
+    it('other methods are 405', async () => {
       for (const method of ['GET', 'PUT', 'PATCH', 'DELETE'] as const) {
         const answer = await server.app.inject({ method, url: '/register' })
         expect([answer.statusCode, answer.headers['allow']]).toEqual([405, 'POST'])
@@ -479,7 +479,7 @@ describe('whether devices may register at all', () => {
     (await server.app.inject('/.well-known/oauth-authorization-server')).json().registration_endpoint
 
   it.each([[undefined], [{ enabled: false }]])(
-    'DCR-01 MET-01 registration %j: neither there nor told of',
+    'DCR-01 MET-07 registration %j: neither there nor told of',
     async (registration) => {
       const server = await testServer({ config: testConfig(registration === undefined ? {} : { registration }) })
       expect(await endpointOf(server)).toBeUndefined()
@@ -492,7 +492,7 @@ describe('whether devices may register at all', () => {
     },
   )
 
-  it('DCR-01 MET-01 told of in the metadata, its scope too', async () => {
+  it('DCR-01 MET-07 told of in the metadata, its scope too', async () => {
     const server = await testServer({ config: enrolmentConfig() })
     expect(await endpointOf(server)).toBe(`${ISSUER}/register`)
     const metadata = (await server.app.inject('/.well-known/openid-configuration')).json()

@@ -187,7 +187,7 @@ describe('RFC 7592: a device and its registration', () => {
     expect((await ownToken(server, device, clientId, next)).statusCode).toBe(401)
   })
 
-  it('MET-04 other methods are 405', async () => {
+  it('other methods are 405', async () => {
     for (const method of ['POST', 'PATCH'] as const) {
       const answer = await server.app.inject({ method, url: `/register/${enrolled.clientId}` })
       expect([answer.statusCode, answer.headers['allow']]).toEqual([405, 'GET, PUT, DELETE'])
