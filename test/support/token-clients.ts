@@ -8,8 +8,13 @@ type Headers = Readonly<Record<string, string>>
 
 const SCOPE = 'openid profile email offline_access library:read library:write reports:read'
 const device = { grant_types: [DEVICE_CODE_GRANT, 'refresh_token'], scope: SCOPE }
-const open = { token_endpoint_auth_method: 'none', dpop_bound_access_tokens: false }
-const secret = { client_secret: { env: 'REPORTS_SECRET' }, token_endpoint_auth_method: 'client_secret_basic' }
+const unbound = { dpop_bound_access_tokens: false }
+const open = { ...unbound, token_endpoint_auth_method: 'none' }
+const secret = {
+  ...unbound,
+  client_secret: { env: 'REPORTS_SECRET' },
+  token_endpoint_auth_method: 'client_secret_basic',
+}
 const pairwise = { ...device, ...open, subject_type: 'pairwise' }
 
 /** Tokens of the library are JWTs, tokens of the reports are opaque; `changes` replace whole members. */
@@ -31,7 +36,7 @@ export const tokenConfig = (changes: Record<string, unknown> = {}) =>
     clients: [
       { client_id: 'tv', ...device, ...open },
       { client_id: 'other-tv', ...device, ...open, id_token_signed_response_alg: 'ES256' },
-      { client_id: 'bound-tv', ...device, token_endpoint_auth_method: 'none' },
+      { client_id: 'bound-tv', ...device, ...open, dpop_bound_access_tokens: true },
       { client_id: 'kiosk', ...device, ...secret },
       { client_id: 'shop-tv', ...pairwise, sector_identifier_host: 'shop.example.com' },
       { client_id: 'shop-kiosk', ...pairwise, ...secret, sector_identifier_host: 'shop.example.com' },
