@@ -407,6 +407,19 @@ describe('RFC 7591: a device registers itself', () => {
       expect((await server.store.clients.get(client_id))?.registration?.ownerId).toBe(server.user.id)
     })
 
+    it('NEG-09 while its owner’s account is closed, a device gets nothing', async () => {
+      const { client_id } = (await register(device, permit)).json()
+      const close = async (changes: { readonly disabledAt?: number }) => {
+        const { disabledAt: _before, ...user } = (await server.store.users.get(server.user.id)) ?? server.user
+        await server.store.users.swap({ ...user, ...changes })
+      }
+      await close({ disabledAt: server.host.clock.now() })
+      expect(outcome(await ownToken(server, device, client_id))).toEqual([400, 'unauthorized_client'])
+      expect(outcome(await register(device, permit))).toEqual([401, 'invalid_token'])
+      await close({})
+      expect((await ownToken(server, device, client_id)).statusCode).toBe(200)
+    })
+
     it('DCR-05 a device that was suspended does not let itself in again', async () => {
       const { client_id } = (await register(device, permit)).json()
       const record = await server.store.clients.get(client_id)

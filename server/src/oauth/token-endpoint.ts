@@ -42,10 +42,14 @@ export async function exchange(provider: Provider, request: TokenRequest): Promi
     const code = grant.type === DEVICE_CODE_GRANT ? 'access_denied' : 'invalid_grant'
     throw new OAuthError(code, 'this account may not use the service')
   }
+  const owner = client.registration?.ownerId
+  if (owner !== undefined && !(await mayBeSpokenFor(provider, owner))) {
+    throw new OAuthError('unauthorized_client', 'the account that this device belongs to may not use the service')
+  }
   return issueTokens(provider, await found.redeem())
 }
 
-/** The one gate: nobody gets tokens for an account that was closed since it was asked, by whatever grant. */
+/** The one gate: nobody gets tokens for an account, or a device of an account, that was closed, by whatever grant. */
 async function mayBeSpokenFor(provider: Provider, userId: string): Promise<boolean> {
   const user = await provider.store.users.get(userId)
   return user !== undefined && user.disabledAt === undefined
