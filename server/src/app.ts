@@ -11,7 +11,7 @@ import { healthRoutes } from './http/health.ts'
 import { introspectRoute } from './http/introspect.ts'
 import { linkRoutes } from './http/link.ts'
 import { logoutRoutes } from './http/logout.ts'
-import { speakOAuth } from './http/oauth-scope.ts'
+import { refuseAddress, speakOAuth } from './http/oauth-scope.ts'
 import { describeRoutes } from './http/openapi.ts'
 import { speakToPeople } from './http/page-scope.ts'
 import { parRoute } from './http/par.ts'
@@ -113,6 +113,7 @@ export async function buildApp(parts: Parts): Promise<FastifyInstance> {
     http: { headersTimeout: HEADERS_TIMEOUT_MS },
     trustProxy: [...config.listen.trusted_proxies],
     ajv: { customOptions: { coerceTypes: false } },
+    frameworkErrors: (_error, _request, reply) => refuseAddress(reply),
   })
   const provider = await openProvider(parts, (event) => app.log.info(event, event.event))
   const base = new URL(config.issuer).pathname.replace(/\/$/, '')

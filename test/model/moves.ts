@@ -247,6 +247,7 @@ const passMove = (milliseconds: number): Move =>
 async function pass(model: Reference, world: World, milliseconds: number): Promise<void> {
   advance(model, milliseconds)
   await world.host.advance(milliseconds)
+  await world.glance()
 }
 
 const jumpMove = (milliseconds: number): Move =>

@@ -12,6 +12,8 @@ import { createThrottle, networkOf } from '../oauth/throttle.ts'
 import { digestOf } from '../oauth/vault.ts'
 import type { Every } from '../ops/interval.ts'
 import { deviceSockets } from '../push/device-sockets.ts'
+import { refuseOtherMethods } from './oauth-scope.ts'
+import { answer, bare, described, errorBody, errors, fields, text } from './openapi.ts'
 
 const SWEEP_EVERY_MS = 1_000
 const LONGEST_MESSAGE_BYTES = 1_024
@@ -58,7 +60,7 @@ export function deviceEventsRoute(app: FastifyInstance, provider: Provider, ever
     app.routing(request, response)
   })
 
-  app.get('/device_events', (request, reply) => {
+  app.get('/device_events', described(DEVICE_EVENTS), (request, reply) => {
     const upgrade = upgrades.get(request.raw)
     const offered = request.headers['sec-websocket-protocol'] ?? ''
     if (upgrade === undefined) {
@@ -83,6 +85,8 @@ export function deviceEventsRoute(app: FastifyInstance, provider: Provider, ever
     })
   })
 
+  refuseOtherMethods(app, '/device_events', ['GET'])
+
   const endSweeping = every(SWEEP_EVERY_MS, async () => sockets.sweep())
   app.addHook('preClose', async () => {
     endSweeping()
@@ -95,3 +99,16 @@ function eventOf(request: DeviceRequest, now: number): DeviceEvent | undefined {
   if (request.state === 'approved' || request.state === 'denied') return request.state
   return request.openedBy === undefined ? undefined : 'opened'
 }
+
+const DEVICE_EVENTS = {
+  tags: ['devices'],
+  summary: 'Hear what happens to a code',
+  description:
+    'A WebSocket of the subprotocol latchkey.device.v1. The device says {"device_code": "…"} and hears {"event": "opened" | "approved" | "denied" | "expired"}; after approved it asks the token endpoint.',
+  headers: fields({ 'Sec-WebSocket-Protocol': text('latchkey.device.v1') }, 'Sec-WebSocket-Protocol'),
+  response: {
+    101: bare('The WebSocket is open.'),
+    ...errors(['invalid_request']),
+    426: answer('This is no WebSocket.', errorBody(['invalid_request'])),
+  },
+} as const

@@ -71,6 +71,12 @@ export function refuseOtherMethods(app: FastifyInstance, url: string, allowed: r
   })
 }
 
+/** An address that the router cannot read is in no scope: it is answered here, with nothing of it repeated. */
+export function refuseAddress(reply: FastifyReply): FastifyReply {
+  reply.headers({ 'Cache-Control': 'no-store', Pragma: 'no-cache', 'X-Content-Type-Options': 'nosniff' })
+  return sendError(reply, new OAuthError('invalid_request', 'the address cannot be read'))
+}
+
 function refuseRepeatedHeaders(request: FastifyRequest): void {
   // Node keeps only the first of a repeated Authorization header; a proxy in front may have looked at the other one.
   const seen = new Set<string>()

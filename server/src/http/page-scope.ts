@@ -1,6 +1,7 @@
 // The scope of the pages: who is looking, forms that only our own pages may send, strict headers, errors as a page.
 import { type Chrome, MARK, negotiateLocale, problemPage, STYLESHEET } from '@latchkey/verifier-web'
 import type { FastifyError, FastifyInstance, FastifyReply, FastifyRequest } from 'fastify'
+import { OAuthError } from '../oauth/errors.ts'
 import type { Form } from '../oauth/parameters.ts'
 import type { Provider } from '../oauth/provider.ts'
 import { StoreUnavailable } from '../oauth/store.ts'
@@ -171,6 +172,8 @@ function asProblem(error: FastifyError): { problem: Problem; status: number } {
   if (error instanceof PageProblem) return error
   if (error instanceof FormError) return { problem: 'bad_request', status: 400 }
   if (error instanceof StoreUnavailable) return { problem: 'unavailable', status: 503 }
+  // Pages that clients send people to read parameters as the protocol does.
+  if (error instanceof OAuthError && error.status < 500) return { problem: 'bad_request', status: error.status }
   const status = error.statusCode ?? 500
   return status < 500 ? { problem: 'bad_request', status } : { problem: 'server_error', status: 500 }
 }
