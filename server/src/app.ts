@@ -5,6 +5,7 @@ import { problemPage, UI_LOCALES } from '@latchkey/verifier-web'
 import fastify, { type FastifyInstance, type FastifyServerOptions, LogController } from 'fastify'
 import { apisOf, type Config, registrationTerms } from './config.ts'
 import { authorizeRoutes } from './http/authorize.ts'
+import { openToOrigins } from './http/cors.ts'
 import { deviceAuthorizationRoute } from './http/device-authorization.ts'
 import { deviceEventsRoute } from './http/device-events.ts'
 import { healthRoutes } from './http/health.ts'
@@ -124,6 +125,10 @@ export async function buildApp(parts: Parts): Promise<FastifyInstance> {
   healthRoutes(app, provider)
   await app.register(
     (scope, _options, done) => {
+      openToOrigins(
+        scope,
+        ['/device_authorization', '/token', '/revoke', '/userinfo'].map((path) => base + path),
+      )
       speakOAuth(scope, provider.issuer)
       deviceAuthorizationRoute(scope, provider)
       parRoute(scope, provider)

@@ -6,6 +6,7 @@ import Type from 'typebox'
 import { metadataDocument } from '../oauth/metadata.ts'
 import type { Provider } from '../oauth/provider.ts'
 import { JWKS_MAX_AGE_SECONDS } from '../oauth/signing-key-life.ts'
+import { letAnybodyRead, openDocument } from './cors.ts'
 import { answer, bare, described, fields, type RouteDescription } from './openapi.ts'
 
 /** `app` is the root: an issuer with a path puts one of the addresses outside of it (RFC 8414 §3.1). */
@@ -18,16 +19,17 @@ export function publishedRoutes(app: FastifyInstance, provider: Provider, base: 
 
 function serve(app: FastifyInstance, url: string, current: () => string, description: RouteDescription): void {
   let tagged = tag(current())
+  openDocument(app, url)
   app.get(url, described(description), (request, reply) => {
     const text = current()
     if (text !== tagged.body) tagged = tag(text)
     const { body, etag } = tagged
+    // Pages of other origins, a TV's among them, may read them.
+    letAnybodyRead(reply)
     reply.headers({
       ETag: etag,
       'Cache-Control': `public, max-age=${JWKS_MAX_AGE_SECONDS}`,
       'X-Content-Type-Options': 'nosniff',
-      // Public documents: pages of other origins, a TV's among them, may read them.
-      'Access-Control-Allow-Origin': '*',
     })
     if (request.headers['if-none-match'] === etag) return reply.code(304).send()
     return reply.type('application/json; charset=utf-8').send(body)
