@@ -56,6 +56,7 @@ export interface LinkedTokens {
   readonly refresh_token: string
   readonly id_token?: string
   readonly token_type: string
+  readonly expires_in: number
   readonly scope: string
 }
 

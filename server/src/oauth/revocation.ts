@@ -5,11 +5,11 @@
 import { authenticateClient } from './client-auth.ts'
 import { OAuthError } from './errors.ts'
 import type { TokenMessage } from './introspection.ts'
+import { endLink } from './links.ts'
 import { readParameters } from './parameters.ts'
 import type { Provider } from './provider.ts'
 import type { Client } from './records.ts'
-import { update } from './store.ts'
-import { familyOf, revoke } from './token-family.ts'
+import { familyOf } from './token-family.ts'
 
 const FOREIGN = new OAuthError('invalid_grant', 'this token belongs to another client')
 
@@ -23,7 +23,7 @@ export async function revokeToken(provider: Provider, message: TokenMessage): Pr
   const caller = await authenticateClient(provider, { ...message, parameters })
   // As with introspection, a hint is not needed: the token shows of which kind it is.
   const familyId = familyOf(token)
-  if (familyId !== undefined) return endLink(provider, caller, familyId)
+  if (familyId !== undefined) return endLinkOf(provider, caller, familyId)
   // Told apart by what they say, not by whether they are good: an account that is closed today may be opened again.
   const claims = await provider.accessTokens.claimsOf(token)
   if (claims === undefined) return
@@ -32,18 +32,14 @@ export async function revokeToken(provider: Provider, message: TokenMessage): Pr
 }
 
 /** Any token of the family does, one that was rotated away as well: a device that lost an answer has no other. */
-async function endLink(provider: Provider, caller: Client, familyId: string): Promise<void> {
-  const outcome = await update(provider.store.families, familyId, (family) => {
-    if (family === undefined || (family.clientId === caller.id && family.revokedAt !== undefined)) {
-      return { outcome: 'nothing' as const }
-    }
-    if (family.clientId !== caller.id) return { outcome: 'foreign' as const }
-    return { next: revoke(family, provider.host.clock.now()), outcome: 'revoked' as const }
-  })
-  if (outcome === 'nothing') return
-  if (outcome === 'foreign') {
-    provider.note({ event: 'foreign_refresh_token', familyId, clientId: caller.id })
+async function endLinkOf(provider: Provider, caller: Client, familyId: string): Promise<void> {
+  const clientId = caller.id
+  const family = await provider.store.families.get(familyId)
+  if (family === undefined) return
+  if (family.clientId !== clientId) {
+    provider.note({ event: 'foreign_refresh_token', familyId, clientId })
     throw FOREIGN
   }
-  provider.note({ event: 'unlinked', familyId, clientId: caller.id })
+  const ended = await endLink(provider.store, familyId, provider.host.clock.now())
+  if (ended) provider.note({ event: 'unlinked', familyId, clientId })
 }
