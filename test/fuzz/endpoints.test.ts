@@ -44,18 +44,17 @@ const names = new Set(
   ]),
 )
 
-const kinds = { protocol: [] as string[], page: [] as string[], public: [] as string[] }
+const kinds = { protocol: [] as string[], page: [] as string[], public: [] as string[], refused: [] as string[] }
 for (const { method, url } of routesOf(server.app)) {
   if (method === 'HEAD') continue
-  const path = url.replace(/:(\w+)/g, '{$1}')
-  const described = paths[path]
-  const speaksHtml = Object.values(described ?? {}).some(({ responses }) =>
-    Object.values(responses).some(({ content }) => content?.['text/html'] !== undefined),
+  const described = paths[url.replace(/:(\w+)/g, '{$1}')]
+  const operation = described?.[method.toLowerCase()]
+  const speaksHtml = Object.values(operation?.responses ?? {}).some(
+    ({ content }) => content?.['text/html'] !== undefined,
   )
   const isPublic = /^\/(\.well-known|assets)\/|^\/(jwks|openapi\.json|healthz|readyz|metrics)$/.test(url)
-  if (isPublic) kinds.public.push(`${method} ${url}`)
-  else if (described !== undefined && !speaksHtml) kinds.protocol.push(`${method} ${url}`)
-  else kinds.page.push(`${method} ${url}`)
+  const kind = isPublic ? 'public' : operation === undefined && described !== undefined ? 'refused' : undefined
+  kinds[kind ?? (operation === undefined || speaksHtml ? 'page' : 'protocol')].push(`${method} ${url}`)
 }
 
 async function truths(): Promise<Truths> {
@@ -182,6 +181,15 @@ describe('the endpoints', () => {
   )
 
   it.each(kinds.page)('SES-03 SES-05 NEG-15 %s answers as a page', (route) => fuzz(route, expectPage))
+
+  it('TOK-01 every other method of these is 405, and nothing is processed', async () => {
+    for (const route of kinds.refused) {
+      const [method = '', url = ''] = route.split(' ')
+      const answer = await send({ method: method as 'PUT', url: url.replace(/:\w+/g, 'x'), payload: 'grant_type=x' })
+      expect([route, answer.statusCode, answer.headers.allow]).toEqual([route, 405, expect.any(String)])
+      expectProtocol(answer)
+    }
+  })
 
   it.each(kinds.public)('%s answers everybody alike', (route) => fuzz(route, () => undefined))
 

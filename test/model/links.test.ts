@@ -7,7 +7,7 @@ import { newReference } from './reference.ts'
 import { openWorld } from './world.ts'
 
 /** Raise it for an afternoon's search. */
-const LIVES = Number(process.env['LATCHKEY_LIVES'] ?? 10)
+const LIVES = Number(process.env['LATCHKEY_LIVES'] ?? 8)
 
 // On failure fast-check prints the seed and the shortest life that fails.
 function hold(seed?: number): Promise<void> {

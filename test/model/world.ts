@@ -46,6 +46,8 @@ export interface World {
   familyIds(): Promise<readonly string[]>
 }
 
+const networkOf = (index: number) => ({ 'x-forwarded-for': `192.0.2.${1 + index}` })
+
 const config = (folder: string) => {
   const client = (client_id: string, grants: readonly string[], bound = false) => ({
     client_id,
@@ -95,10 +97,11 @@ export async function openWorld(folder: string): Promise<World> {
     },
     async start(bound) {
       const own = await dpopClient(address)
+      const from = networkOf(devices.length)
       const fields = { client_id: bound ? 'key-tv' : 'tv', scope: SCOPE }
       const answer = await (bound
-        ? own.post('/device_authorization', fields)
-        : server.post('/device_authorization', fields))
+        ? own.post('/device_authorization', fields, from)
+        : server.post('/device_authorization', fields, from))
       if (answer.statusCode !== 200) throw new Error(`no code: ${answer.body}`)
       const { device_code: deviceCode, user_code: userCode } = answer.json()
       const post = (path: string, form: Readonly<Record<string, string>>) => server.post(path, form)
