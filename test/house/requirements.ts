@@ -22,36 +22,7 @@ export const PROVEN_NOW: readonly string[] = ['Server, token side', 'Server, dev
 export const CHOSEN_OPTIONS: readonly string[] = ['OI-07']
 
 /** MUST rows of the components above that no test proves yet. Only ever shorten this list. */
-export const STILL_OPEN: readonly string[] = [
-  'TOK-12',
-  'TOK-13',
-  'AZ-01',
-  'AZ-02',
-  'AZ-03',
-  'AZ-04',
-  'AZ-05',
-  'AZ-06',
-  'AZ-07',
-  'AZ-08',
-  'AZ-11',
-  'RT-11',
-  'RT-12',
-  'DP-06',
-  'INT-01',
-  'INT-03',
-  'REV-01',
-  'REV-02',
-  'OI-04',
-  'OI-05',
-  'MET-01',
-  'MET-02',
-  'MET-03',
-  'MET-04',
-  'MET-05',
-  'MET-06',
-  'DEV-19',
-  'DEV-25',
-]
+export const STILL_OPEN: readonly string[] = ['DEV-19', 'DEV-25']
 
 // id | level | source | words
 const TABLE = `
