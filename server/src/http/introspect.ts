@@ -41,6 +41,7 @@ const INTROSPECTION = {
           exp: Type.Integer({ description: 'Seconds since 1970.' }),
           auth_time: Type.Integer({ description: 'When the person signed in; seconds since 1970.' }),
           amr: Type.Array(Type.String(), { description: 'How the person signed in (RFC 8176).' }),
+          acr: text('How strong that sign-in was, where configured.'),
           cnf: fields({ jkt: text('Thumbprint of the key that it is bound to (RFC 9449 §6.2).') }, 'jkt'),
         },
         'active',

@@ -1,10 +1,12 @@
 // Reading access tokens of ours, JWT (RFC 9068) or opaque, for the endpoints that are handed one. How they are made:
 // issuer.ts. Who may ask about them: introspection.ts; who may end them: revocation.ts.
-import { JwsError, readJwsHeader } from '@latchkey/shared'
+import { type Clock, JwsError, readJwsHeader } from '@latchkey/shared'
 import { errors, jwtVerify } from 'jose'
-import type { Provider } from './provider.ts'
+import type { ClientDirectory } from './client-directory.ts'
 import type { Client, TokenFamily, User } from './records.ts'
-import { isLive } from './token-family.ts'
+import type { SigningKeys } from './signing-keys.ts'
+import type { Store } from './store.ts'
+import { isLive, type RefreshLimits } from './token-family.ts'
 import { digestOf } from './vault.ts'
 
 export const ACCESS_TOKEN_TYPE = 'at+jwt'
@@ -47,10 +49,17 @@ export interface AccessTokens {
   revoke(token: string, claims: AccessTokenClaims): Promise<void>
 }
 
-// About 1.5 KiB each. A signature costs twenty times what the look-ups cost; these are made every time.
+// About 1.5 KiB each. Verifying a signature costs many times a look-up; the look-ups are made every time.
 const MOST_REMEMBERED = 5_000
 
-type Surroundings = Pick<Provider, 'issuer' | 'signingKeys' | 'store' | 'clients' | 'limits' | 'host'>
+interface Surroundings {
+  readonly issuer: string
+  readonly signingKeys: SigningKeys
+  readonly store: Store
+  readonly clients: ClientDirectory
+  readonly limits: { readonly refresh: RefreshLimits }
+  readonly host: { readonly clock: Clock }
+}
 
 export function createAccessTokens(around: Surroundings): AccessTokens {
   const { store, signingKeys, host } = around
