@@ -3,7 +3,7 @@ import type { ProofKey } from '@latchkey/shared'
 import { type Client, discover, offersKeyBinding } from './client.ts'
 import { AgentError } from './errors.ts'
 import type { Wire } from './exchange.ts'
-import { type KeyStore, keyName } from './keys.ts'
+import { hasWebCrypto, type KeyStore, keyName } from './keys.ts'
 
 const METADATA_GOOD_FOR_MS = 3_600_000
 
@@ -81,7 +81,7 @@ export class Connection {
 
   async #withKeyIfOffered(signal?: AbortSignal): Promise<Client> {
     const client = await this.#connect(signal)
-    return offersKeyBinding(client.metadata) ? { ...client, key: await this.#options.keys.obtain() } : client
+    return offersKeyBinding(client.metadata) && hasWebCrypto() ? { ...client, key: await this.#options.keys.obtain() } : client
   }
 
   async #named(): Promise<NamedKey | undefined> {

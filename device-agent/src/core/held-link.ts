@@ -6,7 +6,7 @@ import type { Connection } from './connection.ts'
 import type { CredentialRecord, CredentialStore, StoredAccessToken } from './credentials.ts'
 import { AgentError, isAgentError } from './errors.ts'
 import { readIdentity } from './identity.ts'
-import { keyName } from './keys.ts'
+import { hasWebCrypto, keyName } from './keys.ts'
 import { refused } from './link-request.ts'
 import { backoffSeconds, refreshAfterSeconds } from './pace.ts'
 import type { TokenLives } from './token-lives.ts'
@@ -260,7 +260,8 @@ export class HeldLink {
 
   /** The record with who approved, where the server says so; the same record where it cannot be found out now. */
   async #withSubject(client: Client, tokens: Tokens, record: CredentialRecord): Promise<CredentialRecord> {
-    if (tokens.idToken === undefined) return record
+    // What cannot be checked says nothing (OpenID Connect Core §3.1.3.7).
+    if (tokens.idToken === undefined || !hasWebCrypto()) return record
     try {
       const nowAt = tokens.serverNow ?? client.host.clock.now()
       return { ...record, subject: await readIdentity(client, tokens.idToken, nowAt) }

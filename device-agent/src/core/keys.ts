@@ -19,6 +19,11 @@ export interface KeyStore {
   obtain(): Promise<ProofKey>
 }
 
+/** False on the http pages of a browser: no key can be held there, no challenge made and no signature checked. */
+export function hasWebCrypto(): boolean {
+  return globalThis.crypto?.subtle !== undefined
+}
+
 /** Remembers until the process ends. */
 export function memoryKeys(): KeyStore {
   let made: Promise<ProofKey> | undefined

@@ -14,6 +14,7 @@ import {
   type Tokens,
 } from './client.ts'
 import { AgentError, isAgentError } from './errors.ts'
+import { hasWebCrypto } from './keys.ts'
 import { afterAnswer, afterSlowDown, afterTrouble, type Pace, waitSeconds } from './pace.ts'
 
 /** What a screen may know of a request that waits for a person. */
@@ -65,7 +66,8 @@ export async function openLinkRequest(
   },
   signal?: AbortSignal,
 ): Promise<LinkRequest> {
-  const verifier = offersCodeChallenge(client.metadata) ? makeCodeVerifier(client.host.entropy) : undefined
+  const challenged = offersCodeChallenge(client.metadata) && hasWebCrypto()
+  const verifier = challenged ? makeCodeVerifier(client.host.entropy) : undefined
   const codeChallenge = verifier === undefined ? undefined : await codeChallengeOf(verifier)
   const askedAt = client.host.clock.monotonic()
   const { scope, resource, device } = wish
