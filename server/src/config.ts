@@ -72,7 +72,7 @@ const ClientEntry = Type.Object(
     ),
     dpop_bound_access_tokens: Type.Optional(
       Type.Boolean({
-        description: 'Bind its tokens to a key by DPoP (RFC 9449). Default: true for public device clients.',
+        description: 'Bind its tokens to a key by DPoP (RFC 9449). Default: true for device clients.',
       }),
     ),
     elsewhere: Type.Optional(

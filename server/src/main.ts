@@ -76,7 +76,7 @@ function program(terminal: Terminal): Command {
     .option('--redirect-uri <uris...>', 'where answers may be sent, for authorization_code')
     .option('--jwks <file>', 'its public keys, for private_key_jwt')
     .option('--elsewhere <policy>', 'device and person on different networks: allow, warn, type (the default) or block')
-    .option('--dpop', 'bind its tokens to a key (the default for public device clients)')
+    .option('--dpop', 'bind its tokens to a key (the default for device clients)')
     .option('--no-dpop', 'plain bearer tokens')
     .action((clientId, options) => clientAdd(terminal, clientId, options))
   withConfig(client.command('list').description('list all clients'))

@@ -57,6 +57,7 @@ export function testConfig(changes: Record<string, unknown> = {}): Config {
         client_id: 'posted',
         client_secret: { env: 'POSTED_SECRET' },
         token_endpoint_auth_method: 'client_secret_post',
+        dpop_bound_access_tokens: false,
         grant_types: ['client_credentials', DEVICE_CODE_GRANT],
         scope: 'library:read',
       },
