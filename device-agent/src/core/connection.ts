@@ -81,7 +81,9 @@ export class Connection {
 
   async #withKeyIfOffered(signal?: AbortSignal): Promise<Client> {
     const client = await this.#connect(signal)
-    return offersKeyBinding(client.metadata) && hasWebCrypto() ? { ...client, key: await this.#options.keys.obtain() } : client
+    return offersKeyBinding(client.metadata) && hasWebCrypto()
+      ? { ...client, key: await this.#options.keys.obtain() }
+      : client
   }
 
   async #named(): Promise<NamedKey | undefined> {
