@@ -230,6 +230,30 @@ function settle(
   }
 }
 
+/** What takes several moves to come about, and would come about too seldom by itself. */
+const story = (name: string, pick: number, ...chapters: readonly Move[]): Move =>
+  deviceMove(name, pick, async (model, world) => {
+    for (const chapter of chapters) await chapter.run(model, world)
+  })
+
+const lateMove = (pick: number, seconds: number): Move =>
+  story(
+    `refresh, ${seconds} s pass, refresh with the parent`,
+    pick,
+    refreshMove(pick, 0, 'itself', false),
+    passMove(seconds * SECOND),
+    refreshMove(pick, 1, 'itself', false),
+  )
+
+const afterRescueMove = (pick: number, back: number): Move =>
+  story(
+    `refresh, rescue, refresh with the one ${back} back`,
+    pick,
+    refreshMove(pick, 0, 'itself', false),
+    rescueMove(pick, 'itself', false),
+    refreshMove(pick, back, 'itself', false),
+  )
+
 const revokeMove = (pick: number, back: number): Move =>
   deviceMove(`revoke ${back} back`, pick, async (model, world, index) => {
     const { request, device } = partsOf(model, world, index)
@@ -305,6 +329,8 @@ const weighted: readonly (readonly [number, fc.Arbitrary<Move>])[] = [
   [2, pick.map(cutPollMove)],
   [14, fc.tuple(pick, mostlyNewest, mostlyItself, seldom).map((all) => refreshMove(...all))],
   [2, pick.map(refreshTwiceMove)],
+  [3, fc.tuple(pick, fc.constantFrom(59, 60, 61)).map((all) => lateMove(...all))],
+  [2, fc.tuple(pick, fc.constantFrom(0, 1, 2)).map((all) => afterRescueMove(...all))],
   [
     4,
     fc
