@@ -1,9 +1,11 @@
 // Builds every workspace into its own dist/: one compiler run over the one tsconfig, then each package gets its part.
 // Types are not checked here (that is `npm run check`), so that a newcomer's first start stays quick.
 import { execFileSync } from 'node:child_process'
-import { cpSync, readdirSync, renameSync, rmSync } from 'node:fs'
+import { cpSync, mkdirSync, readdirSync, renameSync, rmSync, writeFileSync } from 'node:fs'
 import { dirname, join } from 'node:path'
 import { fileURLToPath } from 'node:url'
+import { buildSync } from 'esbuild'
+import { bundleForBrowser } from './device-agent/bundle-browser.mjs'
 
 const root = dirname(fileURLToPath(import.meta.url))
 const out = join(root, '.build')
@@ -24,3 +26,18 @@ for (const name of ['shared', 'verifier-web', 'server', 'device-agent']) {
   renameSync(built, dist)
 }
 rmSync(out, { recursive: true, force: true })
+
+// What runs in a browser is one file, for the browsers of televisions too.
+buildSync({
+  entryPoints: [join(root, 'device-agent/src/kiosk/browser/page.ts')],
+  outfile: join(root, 'device-agent/dist/kiosk/browser/page.js'),
+  bundle: true,
+  minify: true,
+  format: 'esm',
+  target: 'es2020',
+})
+
+const { text, bytes, gzipped } = await bundleForBrowser()
+mkdirSync(join(root, 'device-agent', 'dist', 'browser'), { recursive: true })
+writeFileSync(join(root, 'device-agent', 'dist', 'browser', 'latchkey-link.js'), text)
+console.log(`device-agent/dist/browser/latchkey-link.js: ${bytes} bytes, ${gzipped} gzipped`)

@@ -72,9 +72,9 @@ export const ROOMS: Readonly<Record<string, Room>> = {
   },
 
   core: { paths: ['device-agent/src/core'], may: ['shared', 'jose'] },
-  'agent/node': { paths: ['device-agent/src/node'], may: ['core', 'shared', 'ws', 'qrcode', 'node:*'] },
+  'agent/node': { paths: ['device-agent/src/node'], may: ['core', 'agent/kiosk', 'shared', 'ws', 'qrcode', 'node:*'] },
   'agent/browser': { paths: ['device-agent/src/browser'], may: ['core', 'shared', 'ws', 'qrcode'] },
-  'agent/kiosk': { paths: ['device-agent/src/kiosk'], may: ['core', 'shared', 'ws', 'qrcode'] },
+  'agent/kiosk': { paths: ['device-agent/src/kiosk'], may: ['core', 'shared'] },
   'device-agent': {
     paths: ['device-agent/src/main.ts', 'device-agent/src/index.ts'],
     may: ['core', 'agent/node', 'agent/browser', 'agent/kiosk', 'shared', 'commander', 'node:*'],
