@@ -176,6 +176,20 @@ describe('the code entry page', () => {
     expect(text(linkPage(chrome, { problem: 'unknown' }))).not.toMatch(/unknown|expired|used/i)
   })
 
+  it('DEV-23 a code that came with an address from elsewhere must be typed: the page says why, and shows none', () => {
+    const page = linkPage(chrome, { elsewhere: true })
+    expectInOrder(text(page), [
+      'Link a device',
+      'Type the code that you see on its screen.',
+      'This device is on another network than this phone.',
+      'If someone sent you a code or a link, stop here: nobody from support will ever ask for this.',
+      'Continue',
+      'ana@example.com Sign out',
+    ])
+    expect(page).toContain('notice warn')
+    expect(page).not.toMatch(/<input[^>]* name="user_code"[^>]* value=/)
+  })
+
   it('WEB-04 somebody signed in sees as whom, with the way out', () => {
     const page = linkPage(chrome, {})
     expect(text(page)).toContain('You are signed in ana@example.com Sign out')
@@ -249,6 +263,22 @@ describe('the decision page', () => {
     const page = text(device({ network: 'suspicious' }))
     expect(page).toContain(`On another network than this phone Its address is 203.0.113.7`)
     expect(page).toContain(warning)
+  })
+
+  it('DEV-23 where another network is usual, the fact is told without a warning', () => {
+    const page = device({ network: 'other' })
+    expect(text(page)).toContain('On another network than this phone Its address is 203.0.113.7')
+    expect(page).not.toContain('notice warn')
+    expect(page).not.toContain('icon warning')
+  })
+
+  it('DEV-19 a tick stands before the name only where who asks has proven it', () => {
+    const unproven = 'We can’t check that it’s really this app'
+    const name = /icon (\w+)"(?:(?!icon ).)*Signs in to/
+    expect(text(device())).toContain(`Signs in to Northwind TV ${unproven}`)
+    expect(name.exec(device())?.[1]).toBe('eye')
+    expect(text(device({ proven: true }))).not.toContain(unproven)
+    expect(name.exec(device({ proven: true }))?.[1]).toBe('tick')
   })
 
   it('UX-06 time left rounds down and turns into a warning below 60 s', () => {
@@ -370,6 +400,16 @@ describe('outcomes and trouble', () => {
     expect(text(outcomePage(chrome, { outcome: 'approved' }))).toContain('Your device is ready')
     expect(text(outcomePage(chrome, { outcome: 'denied' }))).toContain('Nothing was linked')
     expect(text(outcomePage(chrome, { outcome: 'used' }))).toContain('This code was already used')
+  })
+
+  it('DEV-23 OI-06 what the operator does not allow is said with the reason and what to do', () => {
+    const elsewhere = text(outcomePage(chrome, { outcome: 'elsewhere' }))
+    expect(elsewhere).toContain('This device is somewhere else It can only be linked from its own network.')
+    expect(elsewhere).toContain('Connect this phone to the device’s Wi-Fi')
+    expect(elsewhere).toContain('If someone sent you the code, stop here.')
+    const weak = text(outcomePage(chrome, { outcome: 'too_weak' }))
+    expect(weak).toContain('This device needs a stronger sign-in')
+    expect(weak).toContain('nothing was linked. Ask whoever looks after the device.')
   })
 
   it('UX-06 an expired code says how to get a new one without a new login', () => {

@@ -72,7 +72,8 @@ export async function linkRevoke(
         request === undefined
           ? waiting.state === 'approved' && fits(waiting.clientId, decision?.userId, decision?.decidedAt ?? 0)
           : waiting.id === request.id && fits(waiting.clientId, decision?.userId, waiting.createdAt)
-      if (meant && (await update(store.deviceRequests, waiting.id, withdraw))) codes += 1
+      if (!meant || !(await update(store.deviceRequests, waiting.id, withdraw))) continue
+      if ((await store.families.get(waiting.familyId ?? '')) === undefined) codes += 1
     }
     let links = 0
     for (const family of await store.families.all()) {
