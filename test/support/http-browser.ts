@@ -9,7 +9,7 @@ export interface HttpPage {
 }
 
 export interface HttpBrowser {
-  /** Follows up to five redirects. */
+  /** Follows up to five redirects, as long as they stay here. */
   open(path: string): Promise<HttpPage>
   /** Submits fields with the token of the form on the last page seen. Does not follow. */
   submit(path: string, fields: Readonly<Record<string, string>>): Promise<HttpPage>
@@ -43,7 +43,7 @@ export function httpBrowser(origin: string): HttpBrowser {
   const browser: HttpBrowser = {
     async open(path) {
       let page = await send(path, {})
-      for (let hops = 0; hops < 5 && page.location !== undefined; hops++) page = await send(page.location, {})
+      for (let hops = 0; hops < 5 && page.location?.startsWith('/'); hops++) page = await send(page.location, {})
       return page
     },
     submit: (path, fields) =>
