@@ -73,7 +73,7 @@ export const ROOMS: Readonly<Record<string, Room>> = {
 
   core: { paths: ['device-agent/src/core'], may: ['shared', 'jose'] },
   'agent/node': { paths: ['device-agent/src/node'], may: ['core', 'agent/kiosk', 'shared', 'ws', 'qrcode', 'node:*'] },
-  'agent/browser': { paths: ['device-agent/src/browser'], may: ['core', 'shared', 'ws', 'qrcode'] },
+  'agent/browser': { paths: ['device-agent/src/browser'], may: ['core', 'shared', 'jose', 'qrcode'] },
   'agent/kiosk': { paths: ['device-agent/src/kiosk'], may: ['core', 'shared'] },
   'device-agent': {
     paths: ['device-agent/src/main.ts', 'device-agent/src/index.ts'],

@@ -9,6 +9,7 @@ export const DEMO_SCOPES = {
 
 export async function demoApi(issuer: string, resource: string): Promise<FastifyInstance> {
   const app = fastify()
+  openToPages(app)
   await app.register(resourceServer, { issuer, audience: resource })
   app.get('/library', { preHandler: app.requireToken({ scope: 'library:read', actor: 'user' }) }, (request) => ({
     library_of: request.access.subject,
@@ -19,4 +20,16 @@ export async function demoApi(issuer: string, resource: string): Promise<Fastify
     screen: 'bright, and not burnt in',
   }))
   return app
+}
+
+/** The app of a TV is a page of another origin (device-agent/examples/tv): it may send a token, and read the next nonce. */
+function openToPages(app: FastifyInstance): void {
+  app.addHook('onRequest', async (_request, reply) => {
+    reply.headers({
+      'Access-Control-Allow-Origin': '*',
+      'Access-Control-Allow-Headers': 'Authorization, DPoP',
+      'Access-Control-Expose-Headers': 'Date, DPoP-Nonce, WWW-Authenticate',
+    })
+  })
+  app.options('/*', (_request, reply) => reply.code(204).send())
 }
