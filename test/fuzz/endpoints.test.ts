@@ -1,5 +1,6 @@
 // Every endpoint, whoever added it, under requests that make no sense: it answers in its own language, gives nothing
 // away, and never breaks.
+import { DEVICE_CODE_GRANT, JWT_BEARER_GRANT } from '@latchkey/shared'
 import fc from 'fast-check'
 import type { InjectOptions, LightMyRequestResponse } from 'fastify'
 import { afterAll, describe, expect, it } from 'vitest'
@@ -7,48 +8,105 @@ import { PAGE_HEADERS } from '../../server/src/http/page-scope.ts'
 import { keptLog } from '../support/kept-log.ts'
 import { routesOf } from '../support/routes.ts'
 import { signedIn } from '../support/signed-in.ts'
-import { ISSUER, LIBRARY, SECRETS, testConfig, testServer } from '../support/test-server.ts'
-import { CANARY, requests, type Truths } from './requests.ts'
+import { EMAIL, ISSUER, LIBRARY, SECRETS, testConfig, testServer } from '../support/test-server.ts'
+import { CANARY } from './nonsense.ts'
+import { basicOf, type FormShape, requests, type Truths } from './requests.ts'
 
 const REQUESTS = Number(process.env['LATCHKEY_REQUESTS'] ?? 120)
 
-const log = keptLog()
-const server = await testServer({
-  logger: log.logger,
-  config: testConfig({ listen: { trusted_proxies: ['127.0.0.1'] }, registration: {} }),
+const CALLBACK = 'https://app.example.com/callback'
+const SCOPE = 'openid profile email offline_access library:read'
+const DEVICE = [DEVICE_CODE_GRANT, 'refresh_token']
+
+const config = testConfig({
+  listen: { trusted_proxies: ['127.0.0.1'] },
+  registration: {},
+  clients: [
+    {
+      ...{ client_id: 'tv', token_endpoint_auth_method: 'none', dpop_bound_access_tokens: false },
+      ...{ grant_types: DEVICE, scope: SCOPE },
+    },
+    {
+      client_id: 'key-tv',
+      token_endpoint_auth_method: 'none',
+      grant_types: [...DEVICE, JWT_BEARER_GRANT],
+      scope: SCOPE,
+    },
+    {
+      ...{ client_id: 'app', token_endpoint_auth_method: 'none', dpop_bound_access_tokens: false, scope: SCOPE },
+      ...{ grant_types: ['authorization_code', 'refresh_token'], redirect_uris: [CALLBACK] },
+      post_logout_redirect_uris: [CALLBACK],
+    },
+    ...(['basic', 'post'] as const).map((way) => ({
+      client_id: way === 'basic' ? 'reports' : 'posted',
+      client_secret: { env: way === 'basic' ? 'REPORTS_SECRET' : 'POSTED_SECRET' },
+      token_endpoint_auth_method: `client_secret_${way}`,
+      grant_types: ['client_credentials'],
+      scope: 'library:read',
+    })),
+  ],
 })
+const log = keptLog()
+const server = await testServer({ logger: log.logger, config })
 await server.app.ready()
 afterAll(() => server.close())
 
 interface Operation {
-  readonly requestBody?: { readonly content: Readonly<Record<string, { readonly schema: unknown }>> }
-  readonly parameters?: readonly { readonly name: string }[]
+  readonly requestBody?: { readonly content: Readonly<Record<string, { readonly schema: Schema }>> }
+  readonly parameters?: readonly { readonly name: string; readonly in: string; readonly required?: boolean }[]
   readonly responses: Readonly<Record<string, { readonly content?: Readonly<Record<string, unknown>> }>>
+}
+interface Schema {
+  readonly anyOf?: readonly Schema[]
+  readonly properties?: Readonly<Record<string, { readonly const?: string }>>
+  readonly required?: readonly string[]
 }
 const { paths }: { paths: Record<string, Record<string, Operation>> } = (
   await server.app.inject('/openapi.json')
 ).json()
+const operationOf = (method: string, url: string) => paths[url.replace(/:(\w+)/g, '{$1}')]?.[method.toLowerCase()]
 
-/** Names of members anywhere in a schema. */
-function membersOf(schema: unknown): readonly string[] {
-  if (typeof schema !== 'object' || schema === null) return []
-  const { properties, anyOf } = schema as { properties?: object; anyOf?: readonly unknown[] }
-  return [...Object.keys(properties ?? {}), ...(anyOf ?? []).flatMap(membersOf)]
+/** What pages ask for; the document does not tell of them. */
+const PAGE_FIELDS = [
+  'user_code',
+  'email',
+  'password',
+  'answer',
+  'devices',
+  'state',
+  'client_id',
+  'scope',
+  'redirect_uri',
+]
+
+function shapesOf(operation: Operation | undefined): readonly FormShape[] {
+  if (operation === undefined) return [{ required: ['csrf'], optional: PAGE_FIELDS, fixed: {} }]
+  const contents = Object.values(operation.requestBody?.content ?? {})
+  const schemas = contents.flatMap(({ schema }) => schema.anyOf ?? [schema])
+  const query = (operation.parameters ?? []).filter((parameter) => parameter.in === 'query')
+  if (schemas.length === 0) {
+    return [
+      {
+        required: query.filter(({ required }) => required).map(({ name }) => name),
+        optional: query.filter(({ required }) => !required).map(({ name }) => name),
+        fixed: {},
+      },
+    ]
+  }
+  return schemas.map(({ properties = {}, required = [] }) => ({
+    required,
+    optional: Object.keys(properties).filter((name) => !required.includes(name)),
+    fixed: Object.fromEntries(
+      Object.entries(properties).flatMap(([name, { const: only }]) => (only === undefined ? [] : [[name, only]])),
+    ),
+  }))
 }
-
-const operations = Object.values(paths).flatMap((methods) => Object.values(methods))
-const names = new Set(
-  operations.flatMap(({ requestBody, parameters }) => [
-    ...Object.values(requestBody?.content ?? {}).flatMap(({ schema }) => membersOf(schema)),
-    ...(parameters ?? []).map(({ name }) => name),
-  ]),
-)
 
 const kinds = { protocol: [] as string[], page: [] as string[], public: [] as string[], refused: [] as string[] }
 for (const { method, url } of routesOf(server.app)) {
   if (method === 'HEAD') continue
   const described = paths[url.replace(/:(\w+)/g, '{$1}')]
-  const operation = described?.[method.toLowerCase()]
+  const operation = operationOf(method, url)
   const speaksHtml = Object.values(operation?.responses ?? {}).some(
     ({ content }) => content?.['text/html'] !== undefined,
   )
@@ -57,55 +115,52 @@ for (const { method, url } of routesOf(server.app)) {
   kinds[kind ?? (operation === undefined || speaksHtml ? 'page' : 'protocol')].push(`${method} ${url}`)
 }
 
+/** A person who is signed in and has a device open, and what a device that is linked holds; made anew for each endpoint. */
 async function truths(): Promise<Truths> {
   const browser = await signedIn(server, 'ben@example.com')
-  const started = await server.start()
-  const page = await browser.open(`/link?user_code=${started.user_code}`)
-  const { refresh_token, access_token } = await server.link()
+  const linked = await server.start()
+  await browser.open(`/link?user_code=${linked.user_code}`)
+  await browser.submit('/link/device', { answer: 'approve' })
+  const tokens = (await server.poll(linked.device_code)).json()
+  const csrfOf = async (path: string) =>
+    /name="csrf" value="([^"]+)"/.exec((await browser.open(path)).body)?.[1] ?? CANARY
+  const { user_code, device_code } = await server.start()
+  const forms = [await csrfOf('/link'), await csrfOf(`/link?user_code=${user_code}`)]
   return {
-    names: [...names, 'user_code', 'email', 'password', 'answer', 'devices'],
-    values: [
-      ...[
-        'tv',
-        'other-tv',
-        'reports',
-        'posted',
-        'nobody',
-        SECRETS.REPORTS_SECRET,
-        'openid library:read',
-        'library:read',
-      ],
-      ...['urn:ietf:params:oauth:grant-type:device_code', 'refresh_token', 'authorization_code', 'client_credentials'],
-      ...['urn:ietf:params:oauth:grant-type:jwt-bearer', 'urn:ietf:params:oauth:client-assertion-type:jwt-bearer'],
-      ...[
-        LIBRARY,
-        ISSUER,
-        `${ISSUER}/token`,
-        'code',
-        'S256',
-        'query',
-        'none',
-        'login',
-        '0',
-        '3600',
-        'approve',
-        'deny',
-        'yes',
-      ],
-      ...[
-        started.device_code,
-        started.user_code,
-        refresh_token,
-        access_token,
-        'E9Melhoa2OwvFrEMTJguCHaoeK1t8URWbuGJSstw-cM',
-      ],
-      ...['access_token', 'ana@example.com', 'ben@example.com', 'https://app.example.com/callback'],
-    ],
+    values: {
+      client_id: ['tv', 'tv', 'tv', 'app', 'app', 'reports', 'posted', 'key-tv', 'nobody'],
+      client_secret: [SECRETS.POSTED_SECRET],
+      scope: ['openid library:read', 'library:read', 'openid profile email offline_access', 'reports:read', 'unknown'],
+      resource: [LIBRARY, LIBRARY, ISSUER],
+      device_code: [device_code],
+      refresh_token: [tokens.refresh_token],
+      token: [tokens.refresh_token, tokens.access_token],
+      token_type_hint: ['access_token', 'refresh_token'],
+      id_token_hint: [tokens.id_token],
+      response_type: ['code', 'code', 'token'],
+      redirect_uri: [CALLBACK],
+      post_logout_redirect_uri: [CALLBACK],
+      code_challenge: ['E9Melhoa2OwvFrEMTJguCHaoeK1t8URWbuGJSstw-cM'],
+      code_challenge_method: ['S256'],
+      prompt: ['none', 'login', 'consent'],
+      max_age: ['0', '3600'],
+      state: ['s t\u00e4te'],
+      nonce: ['n'],
+      csrf: forms,
+      user_code: [user_code],
+      email: [EMAIL],
+      answer: ['approve', 'deny', 'yes'],
+      devices: ['yes'],
+    },
     cookies: [...browser.cookies].map(([name, value]) => `${name}=${value}`).join('; '),
-    csrf: /name="csrf" value="([^"]+)"/.exec(page.body)?.[1] ?? '',
+    credentials: [
+      basicOf('reports', SECRETS.REPORTS_SECRET),
+      basicOf('reports', SECRETS.REPORTS_SECRET),
+      `Bearer ${tokens.access_token}`,
+      `DPoP ${tokens.access_token}`,
+    ],
   }
 }
-const known = await truths()
 
 /** Sends; whoever sleeps on the server's clock is woken. */
 const send = (request: InjectOptions): Promise<LightMyRequestResponse> => server.host.run(server.app.inject(request))
@@ -148,7 +203,8 @@ function expectPage(answer: LightMyRequestResponse): void {
   expect(headers['access-control-allow-origin']).toBeUndefined()
   if (statusCode >= 300 && statusCode < 400) {
     expect(statusCode).toBe(303)
-    expect(headers.location).toMatch(/^\/(?!\/)/)
+    // Within, or where a client may be sent.
+    expect(headers.location).toMatch(/^(\/(?!\/)|https:\/\/app\.example\.com\/callback\?)/)
   } else {
     expect(headers['content-type']).toBe('text/html; charset=utf-8')
     if (answer.raw.req.method !== 'HEAD') expect(answer.body).toMatch(/^<!doctype html>/i)
@@ -156,11 +212,18 @@ function expectPage(answer: LightMyRequestResponse): void {
   }
 }
 
+/** What was heard, by address: an error, or a status. */
+const reached = new Set<string>()
+
 async function fuzz(route: string, expectOwn: (answer: LightMyRequestResponse) => void): Promise<void> {
   const [method = '', url = ''] = route.split(' ')
+  const operation = operationOf(method, url)
+  const json = Object.keys(operation?.requestBody?.content ?? {}).includes('application/json')
+  const target = { method, url, shapes: shapesOf(operation), json }
   const before = log.text().length
-  const property = fc.asyncProperty(requests({ method, url }, known), async (request) => {
+  const property = fc.asyncProperty(requests(target, await truths()), async (request) => {
     const answer = await send(request)
+    reached.add(`${url} ${/"error":"(\w+)"/.exec(answer.body)?.[1] ?? answer.statusCode}`)
     expectSound(answer)
     expectOwn(answer)
   })
@@ -192,6 +255,12 @@ describe('the endpoints', () => {
   })
 
   it.each(kinds.public)('%s answers everybody alike', (route) => fuzz(route, () => undefined))
+
+  it('were not all shut at the first door', () => {
+    const beyond = ['authorization_pending', 'slow_down', 'invalid_grant', 'unauthorized_client', '200']
+    expect(beyond.filter((answer) => reached.has(`/token ${answer}`)).length).toBeGreaterThan(1)
+    expect([...reached]).toEqual(expect.arrayContaining(['/authorize 303', '/link/device 303', '/sign-in 303']))
+  })
 
   it('SES-05 an address that is none is a page too', () => fuzz('GET /:nowhere/x', expectEither))
 

@@ -1,284 +1,212 @@
-// Requests that nobody in their right mind sends, as fast-check arbitraries; some of them almost right, so that they
-// get far. A canary stands where a secret would be.
+// Requests as fast-check arbitraries: almost right, so that they get far, with nonsense here and there.
 import fc from 'fast-check'
 import type { InjectOptions } from 'fastify'
-
-export const CANARY = 'canary-51b2d0c4e9'
+import { BODIES, base64, CANARY, CREDENTIALS, HOSTILE, headerText, jwt, NAMES, SECRETS, TYPES } from './nonsense.ts'
 
 /** What a request may hold that is true, so that it is not refused at the first door. */
 export interface Truths {
-  readonly names: readonly string[]
-  readonly values: readonly string[]
+  /** Good values, by the name of the parameter. */
+  readonly values: Readonly<Record<string, readonly string[]>>
   readonly cookies: string
-  readonly csrf: string
+  /** Authorization headers. */
+  readonly credentials: readonly string[]
 }
 
+/** What a form asks for; one of several for an endpoint. */
+export interface FormShape {
+  readonly required: readonly string[]
+  readonly optional: readonly string[]
+  /** The only right value, where there is only one. */
+  readonly fixed: Readonly<Record<string, string>>
+}
+
+type Pair = readonly [name: string, value: string]
+
 const FORM = 'application/x-www-form-urlencoded'
+const METHODS = ['GET', 'POST', 'PUT', 'PATCH', 'DELETE', 'HEAD', 'OPTIONS'] as const
 
-/** Parameters that carry secrets: where the canary is put. */
-const SECRETS = [
-  ...['client_secret', 'client_assertion', 'assertion', 'device_code', 'refresh_token', 'token', 'access_token'],
-  ...['code', 'code_verifier', 'password', 'id_token_hint', 'csrf'],
-] as const
+/** In `often` of twenty cases; else undefined. */
+const sometimes = <T>(often: number, arbitrary: fc.Arbitrary<T>): fc.Arbitrary<T | undefined> =>
+  fc.oneof({ arbitrary, weight: often }, { arbitrary: fc.constant(undefined), weight: 20 - often })
 
-const HOSTILE = [
-  ...[
-    '',
-    ' ',
-    '\0',
-    '\r\nX-Injected: yes',
-    'a\nb',
-    '\ud800',
-    '\udfff\ud800',
-    '\ufeff',
-    '\u202e',
-    '"\\',
-    "'; DROP TABLE",
-  ],
-  ...['__proto__', 'constructor', 'toString', 'hasOwnProperty', 'a[b]', 'a.b', '[]', '{}', 'null', 'undefined', 'NaN'],
-  ...['-1', '1e999', '0x10', '9007199254740993', '<script>alert(1)</script>', '{{7*7}}', '%00', '%', '../../etc'],
-  ...['x'.repeat(129), 'y'.repeat(8193), 'a '.repeat(70), '🦖'.repeat(40), 'Ω≈ç√', 'ｗｄｊｂ－ｍｊｈｔ'],
-  ...[
-    'https://evil.example.com',
-    '//evil.example.com',
-    'javascript:alert(1)',
-    'http://[::1',
-    'urn:x',
-    'https://a.example#b',
-  ],
-]
+const nonsense: fc.Arbitrary<string> = fc.oneof(
+  { arbitrary: fc.constantFrom(...HOSTILE), weight: 3 },
+  { arbitrary: fc.string({ unit: 'binary', maxLength: 40 }), weight: 1 },
+  { arbitrary: jwt, weight: 1 },
+)
 
-const NAMES = [
-  '__proto__',
-  'constructor',
-  'prototype',
-  'a[b]',
-  '',
-  ' ',
-  'x'.repeat(129),
-  '\0',
-  '%',
-  'toString',
-  'valueOf',
-]
+const strayPair: fc.Arbitrary<Pair> = fc.oneof(
+  fc.constantFrom(...SECRETS).map((name) => [name, CANARY] as const),
+  fc.tuple(fc.constantFrom(...NAMES), nonsense),
+)
 
-const segment = (value: unknown) => Buffer.from(JSON.stringify(value)).toString('base64url')
+type Damage = (pairs: readonly Pair[]) => readonly Pair[]
 
-/** Something with the looks of a JWT. */
-const jwt: fc.Arbitrary<string> = fc
-  .record({
-    header: fc.oneof(
-      fc.constantFrom<unknown>(
-        { alg: 'none' },
-        { alg: 'HS256', typ: 'at+jwt' },
-        { alg: 'ES256', typ: 'dpop+jwt', jwk: { kty: 'EC', crv: 'P-256', x: 'AA', y: 'AA' } },
-        { alg: 'RS256', typ: 'dpop+jwt', jwk: { kty: 'RSA', n: 'AQ', e: 'AQ' } },
-        { alg: 'EdDSA', typ: 'JWT', kid: '__proto__', crit: ['x'], jku: 'https://evil.example.com' },
-        { alg: ['ES256'], typ: {}, jwk: [] },
-      ),
-      fc.jsonValue(),
-    ),
-    payload: fc.oneof(
-      fc.constantFrom<unknown>(
-        { iss: 'tv', sub: 'tv', aud: 'http://localhost:8080', exp: 1e99, jti: CANARY },
-        { htm: 'POST', htu: 'http://localhost:8080/token', iat: -1, jti: { a: 1 }, nonce: CANARY },
-        { iss: CANARY, client_id: ['tv'], link: null },
-      ),
-      fc.jsonValue(),
-    ),
-    signature: fc.constantFrom('', CANARY, 'AAAA', '!!!', 'A'.repeat(86)),
-    dots: fc.constantFrom('.', '..', ''),
+const damage: fc.Arbitrary<Damage> = fc.oneof(
+  fc.tuple(fc.nat(), nonsense).map(
+    ([at, value]): Damage =>
+      (pairs) =>
+        replaced(pairs, at, value),
+  ),
+  fc.nat().map(
+    (at): Damage =>
+      (pairs) =>
+        replaced(pairs, at, CANARY, SECRETS),
+  ),
+  fc.nat().map(
+    (at): Damage =>
+      (pairs) =>
+        pairs.filter((_, index) => index !== at % pairs.length),
+  ),
+  fc.nat().map(
+    (at): Damage =>
+      (pairs) => [...pairs, ...pairs.slice(at % (pairs.length + 1))],
+  ),
+  strayPair.map(
+    (stray): Damage =>
+      (pairs) => [stray, ...pairs],
+  ),
+)
+
+/** With `among`, only where the name is one of them. */
+function replaced(pairs: readonly Pair[], at: number, value: string, among?: readonly string[]): readonly Pair[] {
+  return pairs.map(([name, old], index) => {
+    const chosen = index === at % pairs.length && (among === undefined || among.includes(name))
+    return [name, chosen ? value : old]
   })
-  .map(
-    ({ header, payload, signature, dots }) => [segment(header), segment(payload), signature].join(dots || '.') + dots,
-  )
+}
 
-const text = (values: readonly string[]): fc.Arbitrary<string> =>
-  fc.oneof(
-    { arbitrary: fc.constantFrom(...values), weight: 4 },
-    { arbitrary: fc.constantFrom(...HOSTILE), weight: 3 },
-    { arbitrary: fc.string({ unit: 'binary', maxLength: 40 }), weight: 1 },
-    { arbitrary: jwt, weight: 1 },
-  )
+/** The required fields, some of the others, all of them right; then damaged in none to three places. */
+function pairsOf(shape: FormShape, { values }: Truths): fc.Arbitrary<readonly Pair[]> {
+  const right = (name: string) => (shape.fixed[name] === undefined ? values[name] : [shape.fixed[name]])
+  const field = (name: string) => fc.constantFrom(...(right(name) ?? [CANARY])).map((value): Pair => [name, value])
+  return fc
+    .tuple(
+      fc.tuple(...shape.required.map(field)),
+      fc.tuple(...shape.optional.map((name) => sometimes(oftenIn(name, values), field(name)))),
+      fc.oneof({ arbitrary: fc.constant([]), weight: 2 }, { arbitrary: fc.array(damage, { maxLength: 3 }), weight: 3 }),
+    )
+    .map(([required, optional, damages]) =>
+      damages.reduce<readonly Pair[]>(
+        (pairs, one) => one(pairs),
+        [...required, ...optional.filter((pair) => pair !== undefined)],
+      ),
+    )
+}
 
-const pair = (truths: Truths): fc.Arbitrary<readonly [string, string]> =>
-  fc.oneof(
-    { arbitrary: fc.tuple(fc.constantFrom(...truths.names), text(truths.values)), weight: 6 },
-    { arbitrary: fc.constantFrom(...SECRETS).map((name) => [name, CANARY] as const), weight: 2 },
-    { arbitrary: fc.tuple(fc.constantFrom(...NAMES), text(truths.values)), weight: 1 },
-    { arbitrary: fc.constant(['csrf', truths.csrf] as const), weight: 2 },
-  )
+/** A client says who it is, and seldom in several ways; of the rest, what has a right value comes more often than not. */
+function oftenIn(name: string, values: Truths['values']): number {
+  if (name === 'client_id') return 17
+  return values[name] === undefined || name === 'client_secret' ? 1 : 12
+}
 
-/** URLSearchParams would mend lone surrogates; here they become what careless software makes of them. */
 const encode = (value: string): string =>
   [...Buffer.from(value, 'utf8')].map((byte) => `%${byte.toString(16).padStart(2, '0')}`).join('')
 
 const plain = (value: string): string => (/^[\w.~:/-]*$/.test(value) ? value : encode(value))
 
-const form = (truths: Truths): fc.Arbitrary<string> =>
-  fc
-    .array(pair(truths), { maxLength: 12 })
-    .map((pairs) => pairs.map(([name, value]) => `${plain(name)}=${plain(value)}`).join('&'))
+const asForm = (pairs: readonly Pair[]): string => pairs.map((pair) => pair.map(plain).join('=')).join('&')
 
-const DEEP = '['.repeat(5000) + ']'.repeat(5000)
-
-const body = (truths: Truths): fc.Arbitrary<string | Buffer> =>
-  fc.oneof(
-    { arbitrary: form(truths), weight: 8 },
+/** A body, and the type that it comes with. */
+function bodies(pairs: fc.Arbitrary<readonly Pair[]>, json: boolean): fc.Arbitrary<readonly [string, string | Buffer]> {
+  const asJson = pairs.map((all) => JSON.stringify(Object.fromEntries(all)))
+  const types = fc.constantFrom(FORM, 'application/json', ...TYPES)
+  return fc.oneof(
+    { arbitrary: pairs.map((all) => [FORM, asForm(all)] as const), weight: json ? 1 : 12 },
+    { arbitrary: asJson.map((body) => ['application/json', body] as const), weight: json ? 12 : 1 },
+    { arbitrary: fc.tuple(types, fc.oneof(pairs.map(asForm), fc.constantFrom(...BODIES), fc.json())), weight: 3 },
     {
-      arbitrary: fc.constantFrom(
-        ...['a=%zz', '%', '%ff=%fe', '&&&', '===', '=', 'a', 'grant_type=%00', 'a=1&'.repeat(80), 'x'.repeat(70_000)],
-        ...[
-          `client_secret=${CANARY}`.repeat(900),
-          DEEP,
-          '{"a":',
-          '{"__proto__":{"admin":true}}',
-          '"\\ud800"',
-          '\ufeff{}',
-        ],
+      arbitrary: fc.tuple(
+        types,
+        fc.uint8Array({ maxLength: 200 }).map((bytes) => Buffer.from(bytes)),
       ),
-      weight: 3,
+      weight: 1,
     },
-    { arbitrary: fc.uint8Array({ maxLength: 200 }).map((bytes) => Buffer.from(bytes)), weight: 1 },
-    {
-      arbitrary: fc.array(pair(truths), { maxLength: 8 }).map((pairs) => JSON.stringify(Object.fromEntries(pairs))),
-      weight: 2,
-    },
-    { arbitrary: fc.json(), weight: 1 },
   )
-
-const base64 = (value: string) => Buffer.from(value, 'utf8').toString('base64')
-
-/** No control characters: Node's own parser refuses them before anybody here is asked. */
-const headerText = fc.string({ unit: 'grapheme-ascii', maxLength: 40 })
+}
 
 const authorization = (truths: Truths): fc.Arbitrary<string> =>
   fc.oneof(
-    fc.constantFrom(
-      ...[`Basic ${base64(`reports:${CANARY}`)}`, `basic   ${base64(`posted:${CANARY}`)}`, `Basic ${base64(CANARY)}`],
-      ...[
-        `Basic ${base64(`tv:${CANARY}`)}`,
-        `Basic ${base64('%zz:%')}`,
-        `Basic ${base64('a\0b:c')}`,
-        'Basic !!!',
-        'Basic',
-      ],
-      ...[
-        `Bearer ${CANARY}`,
-        `DPoP ${CANARY}`,
-        `bearer`,
-        'Negotiate x',
-        `Basic ${'A'.repeat(10_000)}`,
-        'Bearer a b c',
-        ',',
-      ],
-    ),
-    fc
-      .tuple(fc.constantFrom('Bearer', 'DPoP', 'Basic'), fc.constantFrom(...truths.values))
-      .map(([scheme, value]) => `${scheme} ${value.replace(/[^\x21-\x7e]/g, '')}`),
-    jwt.map((token) => `DPoP ${token}`),
-    jwt.map((token) => `Bearer ${token}`),
-    headerText,
+    { arbitrary: fc.constantFrom(...truths.credentials), weight: 3 },
+    { arbitrary: fc.constantFrom(...CREDENTIALS), weight: 2 },
+    { arbitrary: fc.tuple(fc.constantFrom('DPoP', 'Bearer'), jwt).map((parts) => parts.join(' ')), weight: 1 },
+    { arbitrary: headerText, weight: 1 },
   )
 
 const headers = (truths: Truths): fc.Arbitrary<Record<string, string>> =>
-  fc.record(
-    {
-      'content-type': fc.oneof(
-        { arbitrary: fc.constant(FORM), weight: 6 },
-        {
-          arbitrary: fc.constantFrom(
-            ...[
-              'application/json',
-              'application/json; charset=utf-8',
-              `${FORM}; charset=utf-8`,
-              `${FORM};charset=utf-16`,
-            ],
-            ...[
-              'multipart/form-data; boundary=x',
-              'multipart/form-data',
-              'text/plain',
-              'x',
-              '',
-              '/',
-              ';;;',
-              FORM.toUpperCase(),
-            ],
-          ),
-          weight: 4,
-        },
-      ),
-      authorization: authorization(truths),
-      dpop: fc.oneof(jwt, headerText, fc.constantFrom(CANARY, '', 'a.b.c', 'x'.repeat(9000))),
+  fc
+    .record({
+      authorization: sometimes(5, authorization(truths)),
+      dpop: sometimes(4, fc.oneof(jwt, headerText, fc.constantFrom(CANARY, '', 'a.b.c', 'x'.repeat(9000)))),
       cookie: fc.oneof(
-        { arbitrary: fc.constant(truths.cookies), weight: 4 },
+        { arbitrary: fc.constant(truths.cookies), weight: 8 },
         { arbitrary: headerText, weight: 1 },
         {
           arbitrary: fc.constantFrom(
             `latchkey-session=${CANARY}; latchkey-visit=${CANARY}`,
             ...['latchkey-visit=%', 'latchkey-session=', ';;;=;', '__proto__=x', `latchkey-visit=${'A'.repeat(4000)}`],
           ),
-          weight: 2,
-        },
-      ),
-      'content-encoding': fc.constantFrom('gzip', 'identity', 'x'),
-      'accept-language': fc.oneof(
-        headerText,
-        fc.constantFrom('*', 'xx-XX-xx;q=2', 'en;q=', ',,,', 'i-default', 'a'.repeat(500)),
-      ),
-      'sec-fetch-site': fc.constantFrom('same-origin', 'none', 'cross-site', 'x'),
-      origin: fc.constantFrom('null', 'http://localhost:8080', 'https://evil.example.com', ''),
-      'x-forwarded-for': fc.oneof(fc.ipV4(), fc.ipV6(), headerText),
-      'x-forwarded-proto': fc.constantFrom('http', 'https', 'gopher', ''),
-      'x-forwarded-host': fc.constantFrom('evil.example.com', ''),
-      'if-none-match': fc.constantFrom('*', '""', '"x", W/"y"'),
-      prefer: fc.constantFrom('wait=25', 'wait=99999999', 'wait=-1', 'wait=x', 'respond-async', ''),
-      accept: fc.constantFrom('*/*', 'application/jwt', 'text/html', ';', ''),
-      // Methods and hosts that software between may try to change.
-      'x-http-method-override': fc.constantFrom('DELETE', 'PUT'),
-      host: fc.constantFrom('localhost:8080', 'evil.example.com', ''),
-    },
-    { requiredKeys: [] },
-  )
-
-const METHODS = ['GET', 'POST', 'PUT', 'PATCH', 'DELETE', 'HEAD', 'OPTIONS'] as const
-
-/** Requests to one address; `:name` in it is filled in. Mostly by `method`, sometimes by another. */
-export function requests(
-  route: { readonly method: string; readonly url: string },
-  truths: Truths,
-): fc.Arbitrary<InjectOptions> {
-  const parameter = fc.oneof(fc.constantFrom(...truths.values, ...HOSTILE).map(encode), fc.constant(CANARY))
-  return fc
-    .record({
-      method: fc.oneof(
-        { arbitrary: fc.constant(route.method as 'GET'), weight: 8 },
-        { arbitrary: fc.constantFrom(...METHODS), weight: 1 },
-      ),
-      filled: parameter,
-      query: fc.oneof(
-        { arbitrary: fc.constant(''), weight: 4 },
-        { arbitrary: form(truths), weight: route.method === 'GET' ? 12 : 2 },
-        {
-          arbitrary: fc.constantFrom(
-            '%',
-            '%zz=%',
-            '?',
-            '&',
-            'a[b]=c',
-            `client_secret=${CANARY}`,
-            `x=${'y'.repeat(9000)}`,
-          ),
           weight: 1,
         },
       ),
-      headers: headers(truths),
-      payload: body(truths),
+      'content-encoding': sometimes(1, fc.constantFrom('gzip', 'identity', 'x')),
+      'accept-language': sometimes(
+        2,
+        fc.oneof(headerText, fc.constantFrom('*', 'xx-XX-xx;q=2', ',,,', 'a'.repeat(500))),
+      ),
+      'sec-fetch-site': sometimes(4, fc.constantFrom('same-origin', 'same-origin', 'none', 'cross-site', 'x')),
+      origin: sometimes(2, fc.constantFrom('null', 'http://localhost:8080', 'https://evil.example.com', '')),
+      'x-forwarded-for': sometimes(6, fc.oneof(fc.ipV4(), fc.ipV6(), headerText)),
+      'x-forwarded-proto': sometimes(2, fc.constantFrom('http', 'https', 'gopher', '')),
+      'x-forwarded-host': sometimes(1, fc.constantFrom('evil.example.com', '')),
+      'if-none-match': sometimes(2, fc.constantFrom('*', '""', '"x", W/"y"')),
+      prefer: sometimes(3, fc.constantFrom('wait=25', 'wait=99999999', 'wait=-1', 'wait=x', 'respond-async', '')),
+      accept: sometimes(2, fc.constantFrom('*/*', 'application/jwt', 'text/html', ';', '')),
+      'x-http-method-override': sometimes(1, fc.constantFrom('DELETE', 'PUT')),
+      host: sometimes(2, fc.constantFrom('localhost:8080', 'evil.example.com', '')),
     })
-    .map(({ method, filled, query, payload, ...rest }) => ({
-      ...rest,
+    .map((all) =>
+      Object.fromEntries(Object.entries(all).filter((entry): entry is [string, string] => entry[1] !== undefined)),
+    )
+
+export interface Target {
+  readonly method: string
+  /** `:name` in it is filled in. */
+  readonly url: string
+  readonly shapes: readonly FormShape[]
+  /** Its body is JSON. */
+  readonly json: boolean
+}
+
+/** Mostly by the method of the target, sometimes by another. */
+export function requests({ method, url, shapes, json }: Target, truths: Truths): fc.Arbitrary<InjectOptions> {
+  const pairs = fc.oneof(...shapes.map((shape) => pairsOf(shape, truths)))
+  const inQuery = method === 'GET'
+  const names = fc.constantFrom(...(truths.values['client_id'] ?? ['x']), ...HOSTILE, CANARY).map(encode)
+  const stray = fc.constantFrom('%', '%zz=%', '?', '&', 'a[b]=c', `client_secret=${CANARY}`, `x=${'y'.repeat(9000)}`)
+  return fc
+    .record({
+      method: fc.oneof(
+        { arbitrary: fc.constant(method as 'GET'), weight: 19 },
+        { arbitrary: fc.constantFrom(...METHODS), weight: 1 },
+      ),
+      name: names,
+      query: fc.oneof(
+        { arbitrary: fc.constant(''), weight: inQuery ? 4 : 18 },
+        { arbitrary: pairs.map(asForm), weight: inQuery ? 14 : 1 },
+        { arbitrary: stray, weight: 1 },
+      ),
+      headers: headers(truths),
+      body: bodies(pairs, json),
+    })
+    .map(({ method, name, query, headers, body: [type, payload] }) => ({
       method,
-      url: route.url.replace(/:\w+/g, () => filled) + (query === '' ? '' : `?${query}`),
-      ...(method === 'GET' || method === 'HEAD' ? {} : { payload }),
+      url: url.replace(/:\w+/g, () => name) + (query === '' ? '' : `?${query}`),
+      ...(method === 'GET' || method === 'HEAD'
+        ? { headers }
+        : { headers: { ...headers, 'content-type': type }, payload }),
     }))
 }
+
+/** A secret of a client, as a header. */
+export const basicOf = (id: string, secret: string): string => `Basic ${base64(`${id}:${secret}`)}`
