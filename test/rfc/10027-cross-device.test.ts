@@ -1,10 +1,12 @@
 // What stands between a device and a person who is not in front of it (RFC 10027 §6.1): one account a code, typed codes
 // from elsewhere, recent and strong sign-ins, and an operator's way to end it all.
-import { writeFileSync } from 'node:fs'
+import { readFileSync, writeFileSync } from 'node:fs'
 import { join } from 'node:path'
 import { DEVICE_CODE_GRANT } from '@latchkey/shared'
 import { decodeJwt } from 'jose'
 import { afterEach, beforeEach, describe, expect, it } from 'vitest'
+import { SHARE_OF_NETWORK, STARTS_PER_KEY } from '../../server/src/oauth/device-starts.ts'
+import { TOLERABLE_YEARLY_RISK, WRONG_CODES, yearlyGuessingRisk } from '../../server/src/oauth/guessing.ts'
 import { digestOf } from '../../server/src/oauth/vault.ts'
 import { keptLog } from '../support/kept-log.ts'
 import { serverTerminal } from '../support/server-terminal.ts'
@@ -476,5 +478,35 @@ describe('an operator looks into it', () => {
     await linked()
     const { code, out, err } = await run(words)
     expect([code, out, err]).toEqual([exit, [], [expect.stringMatching(said)]])
+  })
+})
+
+describe('the risk assessment', () => {
+  const text = readFileSync(new URL('../../docs/security.md', import.meta.url), 'utf8')
+
+  it('DEV-25 answers every mitigation of RFC 10027 §6.1: done, or why not', () => {
+    for (let mitigation = 1; mitigation <= 17; mitigation++) {
+      const row = text.split('\n').find((line) => line.startsWith(`| §6.1.${mitigation} `))
+      const [, , done = '', refused = ''] = row?.split('|').map((cell) => cell.trim()) ?? []
+      expect([mitigation, `${done}${refused}`]).toEqual([mitigation, expect.stringMatching(/[a-z]{3}/)])
+    }
+  })
+
+  it('DEV-25 says when to take another way, and which', () => {
+    const section = text.slice(text.indexOf('## When not to use the device flow'))
+    for (const way of ['authorization code flow with PKCE', 'FIDO', 'CIBA', 'client_credentials']) {
+      expect(section).toContain(way)
+    }
+    for (const refused of ['password grant', 'implicit flow']) expect(section).toContain(`| ${refused}`)
+  })
+
+  it('DEV-25 DEV-08 DEV-21 its numbers are those of the server', () => {
+    const highest = Math.floor((TOLERABLE_YEARLY_RISK * 20 ** 8) / (52_560 * WRONG_CODES.inAll.most))
+    expect(yearlyGuessingRisk(highest)).toBeLessThanOrEqual(TOLERABLE_YEARLY_RISK)
+    expect(yearlyGuessingRisk(highest + 1)).toBeGreaterThan(TOLERABLE_YEARLY_RISK)
+    expect(text).toContain(`(N = ${highest + 1})`)
+    expect(yearlyGuessingRisk(3000).toFixed(2)).toBe('0.31')
+    expect((1500 * 1.2) / SHARE_OF_NETWORK).toBe(3000)
+    expect(text).toContain(`One key: ${STARTS_PER_KEY.most} in ten minutes.`)
   })
 })
