@@ -171,6 +171,8 @@ async function makeFirst(table: SigningKeyTable, vault: Vault, clock: Clock): Pr
   )
 }
 
+const MOST_TRIES = 16
+
 /** The generation is unique in its algorithm: of several who see that a successor is needed, one inserts it. */
 async function insertKey(
   table: SigningKeyTable,
@@ -179,13 +181,14 @@ async function insertKey(
   step: (keys: readonly SigningKey[]) => Succession | undefined,
 ): Promise<SigningKey | undefined> {
   let material: Pick<SigningKey, 'id' | 'sealedPrivateKey'> | undefined
-  for (;;) {
+  for (let tries = 0; tries < MOST_TRIES; tries++) {
     const succession = step(await table.all())
     if (succession === undefined) return undefined
     material ??= await makeKey(alg, vault)
     const key = { ...material, ...succession, version: 0, expiresAt: NEVER }
     if (await table.insert(key)) return key
   }
+  throw new Error(`another process keeps making ${alg} keys`)
 }
 
 async function deleteGone(table: SigningKeyTable, keys: readonly SigningKey[], now: number): Promise<number> {
