@@ -6,8 +6,8 @@ import { type CredentialRecord, type CredentialStore, type Loaded, parseCredenti
 import { type FolderOptions, PrivateFolder } from './private-folder.ts'
 
 const FORMAT = 1
-const CURRENT = 'credentials.json'
-const PREVIOUS = 'credentials.json.previous'
+export const CURRENT = 'credentials.json'
+export const PREVIOUS = 'credentials.json.previous'
 const FRESH = 'credentials.json.new'
 
 type Environment = Readonly<Record<string, string | undefined>>

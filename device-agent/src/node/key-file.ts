@@ -4,8 +4,8 @@ import type { ProofKey } from '@latchkey/shared'
 import { type KeyStore, makeKeyToKeep, parseKey } from '../core/keys.ts'
 import { type FolderOptions, PrivateFolder } from './private-folder.ts'
 
-const NAME = 'key.json'
-const LOCK = 'key.lock'
+export const KEY_FILE = 'key.json'
+export const KEY_LOCK = 'key.lock'
 
 /** Keeps the key in `key.json`. One that cannot be read any more is as good as gone: the next link makes another. */
 export function keyFile(options: FolderOptions): KeyStore {
@@ -13,12 +13,12 @@ export function keyFile(options: FolderOptions): KeyStore {
 
   async function load(): Promise<ProofKey | undefined> {
     await folder.prepare()
-    const text = await folder.read(NAME)
+    const text = await folder.read(KEY_FILE)
     return text === undefined ? undefined : parseKey(text)
   }
 
   async function make(): Promise<ProofKey> {
-    const letGo = await folder.lock(LOCK)
+    const letGo = await folder.lock(KEY_LOCK)
     try {
       const faster = await load()
       if (faster) {
@@ -27,8 +27,8 @@ export function keyFile(options: FolderOptions): KeyStore {
         return faster
       }
       const { text, key } = await makeKeyToKeep()
-      await folder.stage(NAME, text)
-      await folder.publish(NAME)
+      await folder.stage(KEY_FILE, text)
+      await folder.publish(KEY_FILE)
       return key
     } finally {
       await letGo()

@@ -6,6 +6,7 @@ import { type Host, systemHost } from '@latchkey/shared'
 import { AgentError } from '../core/errors.ts'
 import { errorCode, type FileStatus, type FileSystem, removeFile, systemFiles } from './file-system.ts'
 import { type Processes, systemProcesses, takeProcessLock } from './process-lock.ts'
+import { NO_SEAL, type Seal } from './sealed-file.ts'
 
 export interface FolderOptions {
   /** Made with mode 0700 when it is not there. */
@@ -15,6 +16,8 @@ export interface FolderOptions {
   readonly processes?: Processes
   /** Whose files these must be; undefined where the system has no such numbers. */
   readonly uid?: number | undefined
+  /** Comes between the texts and the disk; nothing does unless said. */
+  readonly seal?: Seal
 }
 
 export class PrivateFolder {
@@ -23,13 +26,15 @@ export class PrivateFolder {
   readonly #files: FileSystem
   readonly #processes: Processes
   readonly #uid: number | undefined
+  readonly #seal: Seal
 
   constructor(options: FolderOptions) {
-    const { directory, host = systemHost, files = systemFiles, processes = systemProcesses } = options
+    const { directory, host = systemHost, files = systemFiles, processes = systemProcesses, seal = NO_SEAL } = options
     this.#directory = directory
     this.#host = host
     this.#files = files
     this.#processes = processes
+    this.#seal = seal
     this.#uid = 'uid' in options ? options.uid : process.getuid?.()
   }
 
@@ -57,7 +62,7 @@ export class PrivateFolder {
       const status = await file.stat()
       if (!status.isFile()) throw unsafe(path, 'is not a file', `rm -r ${path}`)
       this.#checkOwner(path, status, '600')
-      return await file.readFile('utf8')
+      return await this.#seal.open(await file.readFile('utf8'), path)
     } finally {
       await file.close()
     }
@@ -66,10 +71,11 @@ export class PrivateFolder {
   /** Puts `text` on the disk in a file that nobody reads yet; `publish` gives it its name. */
   async stage(name: string, text: string): Promise<void> {
     const path = this.#path(`${name}.new`)
+    const sealed = await this.#seal.close(text)
     await removeFile(this.#files, path)
     const file = await this.#files.open(path, constants.O_WRONLY | constants.O_CREAT | constants.O_EXCL, 0o600)
     try {
-      await file.writeFile(text)
+      await file.writeFile(sealed)
       await file.sync()
     } finally {
       await file.close()
