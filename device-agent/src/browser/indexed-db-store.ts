@@ -23,8 +23,6 @@ export interface BrowserStore {
 export interface IndexedDbStoreOptions {
   /** The database's name, `latchkey` unless said: one for each link that a page holds. */
   readonly name?: string
-  readonly indexedDB?: IDBFactory | undefined
-  readonly locks?: LockManager | undefined
   readonly host?: Host
 }
 
@@ -35,10 +33,10 @@ interface Opened {
 }
 
 export function indexedDbStore(options: IndexedDbStoreOptions = {}): BrowserStore {
-  const { name = 'latchkey' } = options
+  const { name = 'latchkey', host = systemHost } = options
   let opened: Promise<Opened> | undefined
   const open = () => {
-    opened ??= openStore(name, options)
+    opened ??= openStore(name, host)
     return opened
   }
   return {
@@ -56,12 +54,12 @@ export function indexedDbStore(options: IndexedDbStoreOptions = {}): BrowserStor
   }
 }
 
-async function openStore(name: string, options: IndexedDbStoreOptions): Promise<Opened> {
-  const { host = systemHost } = options
-  // Reading either property throws where a person has switched storage off.
+async function openStore(name: string, host: Host): Promise<Opened> {
   try {
-    const { indexedDB = globalThis.indexedDB, locks = navigator.locks as LockManager | undefined } = options
-    const drawer = explained(await openDrawer(indexedDB, name))
+    // Reading the property throws where a person has switched storage off.
+    const drawer = explained(await openDrawer(globalThis.indexedDB, name))
+    // Absent on http pages, and in browsers from before 2018.
+    const locks = navigator.locks as LockManager | undefined
     const exclusively = locks ? lockTurns(locks, name) : leaseTurns(drawer, host)
     return { keeping: 'keeps', credentials: credentialsIn(drawer, exclusively), keys: keysIn(drawer) }
   } catch {

@@ -1,0 +1,7 @@
+export interface BrowserBundle {
+  readonly text: string
+  readonly bytes: number
+  readonly gzipped: number
+}
+
+export declare function bundleForBrowser(entry?: string, outfile?: string): Promise<BrowserBundle>
