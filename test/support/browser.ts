@@ -8,8 +8,8 @@ const PLACES = [
   '/Applications/Google Chrome.app/Contents/MacOS/Google Chrome',
 ]
 
-/** Starts a headless Chromium: LATCHKEY_TEST_CHROMIUM first, then the usual places. Throws when there is none. */
-export async function launchBrowser(): Promise<Browser> {
+/** Starts a headless Chromium: LATCHKEY_TEST_CHROMIUM first, then the usual places. `more` is said on its command line. Throws when there is none. */
+export async function launchBrowser(more: readonly string[] = []): Promise<Browser> {
   const named = process.env['LATCHKEY_TEST_CHROMIUM']
   const executablePath = named ?? PLACES.find((place) => existsSync(place))
   if (executablePath === undefined || !existsSync(executablePath)) {
@@ -26,6 +26,7 @@ export async function launchBrowser(): Promise<Browser> {
       '--disable-background-networking',
       '--disable-component-update',
       '--disable-sync',
+      ...more,
     ],
   })
 }
