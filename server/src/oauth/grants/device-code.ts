@@ -95,6 +95,8 @@ async function consume(provider: Provider, requestId: string, familyId: string):
     return redeem(request, familyId, provider.host.clock.now())
   })
   provider.pacing.forget(requestId)
+  // Approved on another node, perhaps.
+  provider.deviceStarts.ended(requestId)
   if (outcome.kind === 'expired') throw EXPIRED
   if (outcome.kind !== 'redeemed') throw INVALID
 }
