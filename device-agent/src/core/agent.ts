@@ -12,15 +12,23 @@ import {
   type Objection,
   objectionOf,
 } from './api-request.ts'
-import type { DeviceDescription } from './client.ts'
+import type { Client, DeviceDescription } from './client.ts'
 import { Connection, type KeyFit } from './connection.ts'
 import type { CredentialRecord, CredentialStore, StoredAccessToken, Subject, TokenType } from './credentials.ts'
 import { AgentError, isAgentError } from './errors.ts'
 import type { Fetch, Wire } from './exchange.ts'
 import { HeldLink, tokenFor, unlinked } from './held-link.ts'
-import type { KeyStore } from './keys.ts'
-import { awaitDecision, openLinkRequest, type WaitingState } from './link-request.ts'
+import { type KeyStore, keyName } from './keys.ts'
+import {
+  awaitDecision,
+  type LinkRequest,
+  openLinkRequest,
+  reopenLinkRequest,
+  type WaitingState,
+} from './link-request.ts'
 import { Origins } from './origins.ts'
+import type { PendingStore, PendingTerms } from './pending-link.ts'
+import { ownSockets, type Sockets } from './sockets.ts'
 import { TokenLives } from './token-lives.ts'
 
 export interface DeviceAgentOptions {
@@ -37,6 +45,10 @@ export interface DeviceAgentOptions {
   readonly keys: KeyStore
   readonly host?: Host | undefined
   readonly fetch?: Fetch | undefined
+  /** On which a server tells of a decision; the runtime's own unless said, and polling where it has none. */
+  readonly sockets?: Sockets | undefined
+  /** Where a waiting code is kept, for `resume` after a restart; nowhere unless said. */
+  readonly pending?: PendingStore | undefined
   /** Told of trouble that did not stop the answer: a refresh that failed while the old token still has life, a full disk. */
   readonly onTrouble?: ((trouble: AgentError) => void) | undefined
 }
@@ -60,6 +72,11 @@ export interface AccessToken {
   readonly scope: string | undefined
   /** Undefined when the server did not say. */
   readonly secondsLeft: number | undefined
+}
+
+export interface LinkOptions {
+  readonly signal?: AbortSignal | undefined
+  readonly onState?: ((state: LinkState) => void) | undefined
 }
 
 export type LinkState =
@@ -103,6 +120,7 @@ export interface TokenWish {
  */
 export class DeviceAgent {
   readonly #options: DeviceAgentOptions
+  readonly #host: Host
   readonly #wire: Wire
   readonly #lives: TokenLives
   readonly #connection: Connection
@@ -111,9 +129,11 @@ export class DeviceAgent {
   constructor(options: DeviceAgentOptions) {
     const { host = systemHost, fetch: sendRequest = (url, init) => fetch(url, init) } = options
     this.#options = options
+    this.#host = host
     this.#wire = { host, fetch: sendRequest, origins: new Origins(host.clock, options.issuer) }
     this.#lives = new TokenLives(host.clock)
-    this.#connection = new Connection(this.#wire, options)
+    const { sockets = ownSockets() } = options
+    this.#connection = new Connection(this.#wire, { ...options, sockets })
     this.#link = new HeldLink(options, { host, connection: this.#connection, lives: this.#lives })
   }
 
@@ -123,26 +143,67 @@ export class DeviceAgent {
    *
    * @throws AgentError for every other end; the signal's reason when it aborts.
    */
-  async link(
-    how: { readonly signal?: AbortSignal; readonly onState?: (state: LinkState) => void } = {},
-  ): Promise<Linked> {
-    const { signal, onState: show = () => undefined } = how
-    show({ kind: 'asking' })
-    try {
+  async link(how: LinkOptions = {}): Promise<Linked> {
+    const { signal } = how
+    how.onState?.({ kind: 'asking' })
+    return this.#telling(how, async (show) => {
       // A state directory that cannot be used is better found out before a person has approved.
       await this.#options.credentials.load()
       const client = await this.#connection.toBegin(signal)
       const request = await openLinkRequest(client, this.#options, signal)
-      const { scope, resource } = this.#options
-      const tokens = await awaitDecision(client, request, { resource, show, signal })
-      const linked = this.#describe(await this.#link.begin(client, tokens, { scope, resource }))
-      show({ kind: 'linked', linked })
-      return linked
-    } catch (error) {
-      if (error instanceof AgentError) show({ kind: 'failed', error })
-      else show({ kind: 'cancelled' })
-      throw error
+      const { issuer, clientId, scope, resource } = this.#options
+      const terms = { issuer, clientId, scope, resource, boundTo: client.key && (await keyName(client.key)) }
+      await this.#options.pending?.save(request.toKeep(terms))
+      return this.#conclude(client, request, terms, { show, signal })
+    })
+  }
+
+  /**
+   * Goes on waiting for the code that a process before this one has shown and kept in `pending`. Returns undefined, and
+   * asks for nothing, when there is none for this server and client, its time is over or its key is gone.
+   *
+   * @throws AgentError as `link`; the kept code stays when the server cannot be reached
+   */
+  async resume(how: LinkOptions = {}): Promise<Linked | undefined> {
+    const { issuer, clientId, pending } = this.#options
+    const kept = await pending?.load()
+    if (!pending || !kept) return undefined
+    const request = reopenLinkRequest(this.#host, kept)
+    const fit = await this.#connection.fit(kept.boundTo)
+    const isOurs = kept.issuer === issuer && kept.clientId === clientId && (fit === 'unbound' || fit === 'here')
+    if (!request || !isOurs) {
+      await pending.clear()
+      return undefined
     }
+    // On the screen at once: the network may take its time, and the person may be at it already.
+    how.onState?.({ kind: 'waiting', request })
+    return this.#telling(how, async (show) => {
+      const client = await this.#connection.toGoOn(kept.boundTo, how.signal)
+      const isResumed = true
+      return this.#conclude(client, request, kept, { show, signal: how.signal, isResumed })
+    })
+  }
+
+  /** Who this device is linked to, without asking the server; undefined when a person has to link. */
+  async linked(): Promise<Linked | undefined> {
+    const found = await this.#link.recall()
+    if (typeof found !== 'object') return undefined
+    return (await this.#isUsable(found)) ? this.#describe(found) : undefined
+  }
+
+  /**
+   * Seconds until the token of the options' `resource` is due for its refresh, which `accessToken` then does: 0 when it
+   * is, or when there is none; Infinity when it has no end.
+   */
+  async secondsUntilRefresh(): Promise<number> {
+    const found = await this.#link.recall()
+    const stored = typeof found === 'object' ? tokenFor(found, this.#options.resource) : undefined
+    return stored && !this.#link.isUnsaved ? this.#lives.secondsUntilRefresh(stored) : 0
+  }
+
+  /** Seconds for which the server is left alone after it could not be reached: no refresh is tried until then. */
+  get quietSeconds(): number {
+    return this.#link.quietSeconds
   }
 
   /**
@@ -207,9 +268,7 @@ export class DeviceAgent {
     if (loaded.kind === 'none') return { kind: 'unlinked', damaged: loaded.damaged }
     const { record } = loaded
     const key = await this.#connection.fit(record.boundTo)
-    const alive =
-      record.refreshToken !== undefined || record.accessTokens.some((token) => this.#lives.secondsLeft(token) > 0)
-    return { kind: 'linked', usable: alive && (key === 'unbound' || key === 'here'), key, record }
+    return { kind: 'linked', usable: await this.#isUsable(record), key, record }
   }
 
   /**
@@ -218,6 +277,52 @@ export class DeviceAgent {
    */
   async unlink(signal?: AbortSignal): Promise<boolean> {
     return this.#link.end(signal)
+  }
+
+  async #isUsable(record: CredentialRecord): Promise<boolean> {
+    const key = await this.#connection.fit(record.boundTo)
+    const isAlive =
+      record.refreshToken !== undefined || record.accessTokens.some((token) => this.#lives.secondsLeft(token) > 0)
+    return isAlive && (key === 'unbound' || key === 'here')
+  }
+
+  /** Shows how it ends, whatever the end. */
+  async #telling<T>(how: LinkOptions, work: (show: (state: LinkState) => void) => Promise<T>): Promise<T> {
+    const { onState: show = () => undefined } = how
+    try {
+      return await work(show)
+    } catch (error) {
+      if (error instanceof AgentError) show({ kind: 'failed', error })
+      else show({ kind: 'cancelled' })
+      throw error
+    }
+  }
+
+  /** From the code to the kept credentials. The kept code goes last, and stays when only this process ends. */
+  async #conclude(
+    client: Client,
+    request: LinkRequest,
+    terms: PendingTerms,
+    how: {
+      readonly show: (state: LinkState) => void
+      readonly signal?: AbortSignal | undefined
+      readonly isResumed?: true
+    },
+  ): Promise<Linked> {
+    const { pending } = this.#options
+    const { scope, resource } = terms
+    const onInterval = async (seconds: number) => pending?.save(request.toKeep(terms, seconds))
+    try {
+      const tokens = await awaitDecision(client, request, { resource, onInterval, ...how })
+      const linked = this.#describe(await this.#link.begin(client, tokens, { scope, resource }))
+      await pending?.clear()
+      how.show({ kind: 'linked', linked })
+      return linked
+    } catch (error) {
+      // A full disk may have kept the tokens out: then the code is what brings them back.
+      if (error instanceof AgentError && error.reason !== 'storage') await pending?.clear()
+      throw error
+    }
   }
 
   async #token(wish: TokenWish): Promise<StoredAccessToken> {

@@ -7,6 +7,7 @@ import { AgentError } from './errors.ts'
 import { exchange, type Reply, type Wire } from './exchange.ts'
 import { KEY_ALGORITHM } from './keys.ts'
 import { assertionFor, proofFor } from './proof.ts'
+import type { Sockets } from './sockets.ts'
 
 export interface Metadata extends ServerMetadata {
   /** RFC 7009. */
@@ -15,6 +16,8 @@ export interface Metadata extends ServerMetadata {
   readonly code_challenge_methods_supported?: readonly string[]
   /** RFC 9449 §5.1. */
   readonly dpop_signing_alg_values_supported?: readonly string[]
+  /** A WebSocket on which a waiting device hears of its code; where there is one, `Prefer: wait` is understood too. */
+  readonly device_events_endpoint?: string
 }
 
 export interface Client extends Wire {
@@ -22,6 +25,8 @@ export interface Client extends Wire {
   readonly clientId: string
   /** Sent by HTTP Basic (RFC 6749 §2.3.1); a public client has none. */
   readonly clientSecret?: string | undefined
+  /** Absent: nothing is heard between two polls. */
+  readonly sockets?: Sockets | undefined
   /** Proofs by this key go with every request, and no token is taken that is not bound to it. Absent: Bearer. */
   readonly key?: ProofKey | undefined
 }
@@ -61,6 +66,8 @@ export interface Refusal {
   /** From the body of a `slow_down`, as GitHub sends it. */
   readonly intervalSeconds: number | undefined
   readonly retryAfterSeconds: number | undefined
+  /** Whether the answer was held back for as long as it was wished (RFC 7240 `Preference-Applied`). */
+  readonly wasHeld: boolean
 }
 
 export type Answer<T> = { readonly kind: 'granted'; readonly value: T } | Refusal
@@ -93,6 +100,7 @@ export async function discover(wire: Wire, issuer: string, signal?: AbortSignal)
     ...optional('device_authorization_endpoint', endpoint(body, 'device_authorization_endpoint')),
     ...optional('jwks_uri', endpoint(body, 'jwks_uri')),
     ...optional('revocation_endpoint', endpoint(body, 'revocation_endpoint')),
+    ...optional('device_events_endpoint', endpoint(body, 'device_events_endpoint', 'wss:')),
     ...optional('grant_types_supported', texts(body, 'grant_types_supported')),
     ...optional('code_challenge_methods_supported', texts(body, 'code_challenge_methods_supported')),
     ...optional('dpop_signing_alg_values_supported', texts(body, 'dpop_signing_alg_values_supported')),
@@ -148,14 +156,17 @@ export async function requestDeviceCode(
   }))
 }
 
-/** Asks once whether the person has decided: RFC 8628 §3.4. */
+/**
+ * Asks once whether the person has decided: RFC 8628 §3.4. With `waitSeconds` the server may hold its answer for so long
+ * (RFC 7240 §4.3); one that knows nothing of it answers at once.
+ */
 export async function pollDeviceToken(
   client: Client,
   code: { readonly deviceCode: string; readonly codeVerifier?: string | undefined },
-  signal?: AbortSignal,
+  how: { readonly waitSeconds?: number | undefined; readonly signal?: AbortSignal | undefined } = {},
 ): Promise<Answer<Tokens>> {
   const form = { grant_type: DEVICE_CODE_GRANT, device_code: code.deviceCode, code_verifier: code.codeVerifier }
-  return requestToken(client, form, signal)
+  return requestToken(client, form, how.signal, how.waitSeconds)
 }
 
 /** Trades a refresh token for fresh tokens: RFC 6749 §6, with RFC 8707 `resource`. */
@@ -203,8 +214,14 @@ export async function revoke(client: Client, token: string, signal?: AbortSignal
 const DOWNGRADED =
   'The server was asked for tokens bound to the key of this device and issued tokens that work for anybody; they were discarded.'
 
-async function requestToken(client: Client, form: Form, signal?: AbortSignal): Promise<Answer<Tokens>> {
-  const reply = await post(client, client.metadata.token_endpoint, form, signal)
+async function requestToken(
+  client: Client,
+  form: Form,
+  signal?: AbortSignal,
+  waitSeconds?: number,
+): Promise<Answer<Tokens>> {
+  const wish: Wish = waitSeconds === undefined ? {} : { prefer: `wait=${waitSeconds}` }
+  const reply = await post(client, client.metadata.token_endpoint, form, signal, wish)
   return answer(reply, (body) => {
     const tokenType: TokenType = client.key ? 'DPoP' : 'Bearer'
     const issued = text(body, 'token_type')?.toLowerCase()
@@ -227,19 +244,21 @@ async function requestToken(client: Client, form: Form, signal?: AbortSignal): P
 }
 
 type Form = Readonly<Record<string, string | undefined>>
+type Wish = Readonly<Record<string, string>>
 type Body = Readonly<Record<string, unknown>>
 
-async function post(client: Client, url: string, form: Form, signal?: AbortSignal): Promise<Reply> {
-  const reply = await send(client, url, form, signal)
-  return client.key && reply.body?.['error'] === 'use_dpop_nonce' ? send(client, url, form, signal) : reply
+async function post(client: Client, url: string, form: Form, signal?: AbortSignal, wish?: Wish): Promise<Reply> {
+  const reply = await send(client, url, form, signal, wish)
+  return client.key && reply.body?.['error'] === 'use_dpop_nonce' ? send(client, url, form, signal, wish) : reply
 }
 
-async function send(client: Client, url: string, form: Form, signal?: AbortSignal): Promise<Reply> {
+async function send(client: Client, url: string, form: Form, signal?: AbortSignal, wish?: Wish): Promise<Reply> {
   const body = new URLSearchParams({ client_id: client.clientId })
   for (const [name, value] of Object.entries(form)) if (value !== undefined) body.set(name, value)
   const headers: Record<string, string> = {
     accept: 'application/json',
     'content-type': 'application/x-www-form-urlencoded',
+    ...wish,
   }
   if (client.clientSecret !== undefined) headers['authorization'] = basic(client.clientId, client.clientSecret)
   if (client.key) headers['dpop'] = await proofFor(client, client.key, { method: 'POST', url })
@@ -261,7 +280,8 @@ function answer<T>(reply: Reply, read: (body: Body) => T): Answer<T> {
   }
   const intervalSeconds = seconds(body, 'interval')
   const description = text(body, 'error_description')
-  return { kind: 'refused', error, description, intervalSeconds, retryAfterSeconds: reply.retryAfterSeconds }
+  const { retryAfterSeconds, wasHeld } = reply
+  return { kind: 'refused', error, description, intervalSeconds, retryAfterSeconds, wasHeld }
 }
 
 function issuerUrl(issuer: string): URL {
@@ -272,22 +292,25 @@ function issuerUrl(issuer: string): URL {
   return url
 }
 
-function endpoint(body: Body, name: string): string | undefined {
+function endpoint(body: Body, name: string, protocol: 'https:' | 'wss:' = 'https:'): string | undefined {
   const value = text(body, name)
   if (value === undefined) return undefined
-  if (!isSafeAddress(value)) throw new AgentError('untrusted', `The server's ${name} is not an https address.`)
+  if (!isSafeAddress(value, protocol)) {
+    throw new AgentError('untrusted', `The server's ${name} is not an ${protocol.slice(0, -1)} address.`)
+  }
   return value
 }
 
 const LOOPBACK = /^(localhost|.+\.localhost|127\.\d+\.\d+\.\d+|\[::1\])$/
 
-function isSafe(url: URL): boolean {
-  return url.protocol === 'https:' || (url.protocol === 'http:' && LOOPBACK.test(url.hostname))
+function isSafe(url: URL, protocol: 'https:' | 'wss:' = 'https:'): boolean {
+  const open = protocol.replace('s:', ':')
+  return url.protocol === protocol || (url.protocol === open && LOOPBACK.test(url.hostname))
 }
 
-/** Whether secrets may go there: https, or http that does not leave this machine. */
-export function isSafeAddress(address: string): boolean {
-  return URL.canParse(address) && isSafe(new URL(address))
+/** Whether secrets may go there: https (or wss), or http (ws) that does not leave this machine. */
+export function isSafeAddress(address: string, protocol: 'https:' | 'wss:' = 'https:'): boolean {
+  return URL.canParse(address) && isSafe(new URL(address), protocol)
 }
 
 /** An address for a person: http or https, in printable ASCII, so that what is shown is what is opened. */

@@ -4,6 +4,7 @@ import { type Client, discover, offersKeyBinding } from './client.ts'
 import { AgentError } from './errors.ts'
 import type { Wire } from './exchange.ts'
 import { hasWebCrypto, type KeyStore, keyName } from './keys.ts'
+import type { Sockets } from './sockets.ts'
 
 const METADATA_GOOD_FOR_MS = 3_600_000
 
@@ -12,6 +13,7 @@ export interface ConnectionOptions {
   readonly clientId: string
   readonly clientSecret?: string | undefined
   readonly keys: KeyStore
+  readonly sockets?: Sockets | undefined
 }
 
 /** Whether the key that something is bound to is here. */
@@ -95,11 +97,11 @@ export class Connection {
   }
 
   async #connect(signal?: AbortSignal): Promise<Client> {
-    const { issuer, clientId, clientSecret } = this.#options
+    const { issuer, clientId, clientSecret, sockets } = this.#options
     const now = this.#wire.host.clock.monotonic()
     if (!this.#client || now - this.#clientFrom > METADATA_GOOD_FOR_MS) {
       const metadata = await discover(this.#wire, issuer, signal)
-      this.#client = { ...this.#wire, metadata, clientId, clientSecret }
+      this.#client = { ...this.#wire, metadata, clientId, clientSecret, sockets }
       this.#clientFrom = now
     }
     return this.#client

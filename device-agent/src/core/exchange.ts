@@ -24,6 +24,8 @@ export interface Reply {
   readonly retryAfterSeconds: number | undefined
   /** The server's clock in epoch milliseconds, from its `Date` header; precise to the second. */
   readonly serverNow: number | undefined
+  /** The server says that it did wait, as `Prefer: wait` had asked (RFC 7240 §3). */
+  readonly wasHeld: boolean
 }
 
 /**
@@ -94,7 +96,8 @@ function readReply(response: Response, text: string): Reply {
   const date = Date.parse(response.headers.get('date') ?? '')
   const serverNow = Number.isNaN(date) ? undefined : date
   const retryAfterSeconds = readRetryAfter(response.headers.get('retry-after'), serverNow)
-  return { status: response.status, body: parseObject(text), retryAfterSeconds, serverNow }
+  const wasHeld = /(?:^|[,;\s])wait\s*=/i.test(response.headers.get('preference-applied') ?? '')
+  return { status: response.status, body: parseObject(text), retryAfterSeconds, serverNow, wasHeld }
 }
 
 function parseObject(text: string): Record<string, unknown> | undefined {

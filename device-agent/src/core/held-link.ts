@@ -59,6 +59,11 @@ export class HeldLink {
     return this.#held !== undefined
   }
 
+  /** Seconds for which the server is left alone; 0 when it may be asked. */
+  get quietSeconds(): number {
+    return Math.max(0, this.#quietUntil - this.#parts.host.clock.monotonic()) / 1000
+  }
+
   /** What is kept, if it is of this server and this client: a refresh token is shown to nobody else. */
   async recall(): Promise<Remembered> {
     const { credentials, issuer, clientId } = this.#options
@@ -213,8 +218,8 @@ export class HeldLink {
 
   /** After trouble, callers in a hurry must not become a hot loop against a server that is down. */
   #respectQuiet(): void {
-    const seconds = (this.#quietUntil - this.#parts.host.clock.monotonic()) / 1000
-    if (seconds <= 0) return
+    const seconds = this.quietSeconds
+    if (seconds === 0) return
     const message = `The server could not be reached; the next try is in ${Math.ceil(seconds)} s.`
     throw new AgentError('unreachable', message, { retryAfterSeconds: seconds })
   }

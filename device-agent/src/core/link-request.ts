@@ -13,9 +13,11 @@ import {
   signBackIn,
   type Tokens,
 } from './client.ts'
+import { type NewsLine, openNewsLine } from './device-news.ts'
 import { AgentError, isAgentError } from './errors.ts'
 import { hasWebCrypto } from './keys.ts'
 import { afterAnswer, afterSlowDown, afterTrouble, type Pace, waitSeconds } from './pace.ts'
+import type { PendingLink, PendingTerms } from './pending-link.ts'
 
 /** What a screen may know of a request that waits for a person. */
 export class LinkRequest {
@@ -46,14 +48,49 @@ export class LinkRequest {
     return Math.max(0, (this.expiresAtMonotonic - this.#host.clock.monotonic()) / 1000)
   }
 
-  poll(client: Client, signal?: AbortSignal): Promise<Answer<Tokens>> {
-    return pollDeviceToken(client, { deviceCode: this.#deviceCode, codeVerifier: this.#codeVerifier }, signal)
+  poll(client: Client, how: Parameters<typeof pollDeviceToken>[2]): Promise<Answer<Tokens>> {
+    return pollDeviceToken(client, { deviceCode: this.#deviceCode, codeVerifier: this.#codeVerifier }, how)
   }
+
+  /** The line on which the server tells of this code; undefined where there is none. */
+  listen(client: Client, onChange: (line: NewsLine) => void): NewsLine | undefined {
+    const { host, sockets, metadata } = client
+    const url = metadata.device_events_endpoint
+    if (url === undefined || sockets === undefined) return undefined
+    return openNewsLine({ host, sockets, url, hello: { device_code: this.#deviceCode }, onChange })
+  }
+
+  /** For a safe place alone: it holds what collects the tokens. `intervalSeconds` is the pace of now. */
+  toKeep(terms: PendingTerms, intervalSeconds = this.intervalSeconds): PendingLink {
+    const { clock } = this.#host
+    const { userCode, verificationUri, verificationUriComplete } = this
+    const secrets = { deviceCode: this.#deviceCode, codeVerifier: this.#codeVerifier }
+    const askedAt = clock.now()
+    const expiresAt = askedAt + this.expiresAtMonotonic - clock.monotonic()
+    const shown = { userCode, verificationUri, verificationUriComplete }
+    return { ...terms, ...secrets, ...shown, askedAt, expiresAt, intervalSeconds }
+  }
+}
+
+/** The request that was kept, with what is left of its time; undefined when nothing is. */
+export function reopenLinkRequest(host: Host, kept: PendingLink): LinkRequest | undefined {
+  const { deviceCode, userCode, verificationUri, verificationUriComplete, intervalSeconds, codeVerifier } = kept
+  const now = host.clock.now()
+  // Kept in the future: the clock was set back, so nobody knows how old it is. The server does.
+  const expiresInSeconds = (kept.expiresAt - Math.max(now, kept.askedAt)) / 1000
+  if (expiresInSeconds <= 0) return undefined
+  const answer = { deviceCode, userCode, verificationUri, verificationUriComplete, intervalSeconds, expiresInSeconds }
+  return new LinkRequest(host, answer, host.clock.monotonic(), codeVerifier)
 }
 
 /** Something a screen should show about a waiting request. */
 export type WaitingState =
-  | { readonly kind: 'waiting'; readonly request: LinkRequest }
+  | {
+      readonly kind: 'waiting'
+      readonly request: LinkRequest
+      /** Somebody has the code on their phone: the screen can say "continue there". */
+      readonly opened?: true
+    }
   | { readonly kind: 'retrying'; readonly request: LinkRequest; readonly reason: string; readonly inSeconds: number }
 
 /** Asks for a code, once. @throws AgentError `refused`, `unreachable` or `untrusted`. */
@@ -76,10 +113,18 @@ export async function openLinkRequest(
   return new LinkRequest(client.host, answer.value, askedAt, verifier)
 }
 
+/** A server that tells is asked this seldom, in case that it forgets. */
+const SAFETY_SECONDS = 60
+/** RFC 7240: how long the server may hold an answer. Shorter than the 30 s after which an answer counts as lost. */
+const HOLD_SECONDS = 25
+/** A proxy that cuts held answers off is not asked for them for ever. */
+const MOST_LOST_HOLDS = 2
+
 /**
- * Polls until the person has decided (RFC 8628 §3.5). Every wait is measured from the previous answer, on the monotonic
- * clock. When an approval was given but its answer got lost, the device's key, where the server takes that, asks for it
- * again, for as long as the code is good.
+ * Waits until the person has decided (RFC 8628 §3.5): hears of it where the server tells, else lets the server hold the
+ * answer, else polls. Whatever was heard, what counts is what the token endpoint answers. Every wait is measured from the
+ * previous answer, on the monotonic clock. When an approval was given but its answer got lost, the device's key, where the
+ * server takes that, asks for it again, for as long as the code is good.
  *
  * @throws AgentError `denied`, `expired`, `lost_approval`, `refused`, `untrusted`; `unreachable` when the code ran out
  *   while there was no answer.
@@ -90,43 +135,101 @@ export async function awaitDecision(
   how: {
     readonly resource?: string | undefined
     readonly show: (state: WaitingState) => void
+    /** Told when the server slows us down for good. */
+    readonly onInterval?: ((intervalSeconds: number) => Promise<void>) | undefined
+    /** The process before this one may have died with the answer in its hands. */
+    readonly isResumed?: boolean | undefined
     readonly signal?: AbortSignal | undefined
   },
 ): Promise<Tokens> {
-  const { resource, show, signal } = how
-  const { key } = client
-  const back = key && offersWayBack(client.metadata) && (() => signBackIn({ ...client, key }, resource, signal))
+  const { resource, show, onInterval, signal } = how
+  const { host, key, metadata } = client
+  const { clock } = host
+  const back = key && offersWayBack(metadata) && (() => signBackIn({ ...client, key }, resource, signal))
+  const mayHold = metadata.device_events_endpoint !== undefined
+  const alarm = alarmClock(host, signal)
   let pace: Pace = { intervalSeconds: request.intervalSeconds, troubles: 0 }
   let wait = waitSeconds(pace)
+  /** What the server itself asked for, whatever is heard meanwhile. */
+  let quiet = 0
+  let answeredAt = clock.monotonic()
+  let answerWasLost = how.isResumed ?? false
   let approvalWasLost = false
-  show({ kind: 'waiting', request })
-  for (;;) {
-    const left = request.secondsLeft()
-    await sleepFor(client.host, Math.min(wait, left), signal)
-    if (wait >= left) throw ranOut(pace)
-    let answer: Answer<Tokens>
-    try {
-      answer = await (back && approvalWasLost ? back() : request.poll(client, signal))
-    } catch (error) {
-      if (!isAgentError(error, 'unreachable')) throw error
-      pace = afterTrouble(pace)
-      wait = waitSeconds(pace, error.retryAfterSeconds)
-      show({ kind: 'retrying', request, reason: error.message, inSeconds: wait })
-      continue
+  let lostHolds = 0
+  let isTold = false
+  // The first poll is never put off: what is wrong with this client shows there and not on the line.
+  let wasAnswered = false
+
+  const showWaiting = () =>
+    show(line?.isOpened ? { kind: 'waiting', request, opened: true } : { kind: 'waiting', request })
+  let wasOpened = false
+  const line = request.listen(client, (news) => {
+    if (news.isOpened && !wasOpened) {
+      wasOpened = true
+      show({ kind: 'waiting', request, opened: true })
     }
-    if (answer.kind === 'granted') return answer.value
-    if (approvalWasLost) throw lostApproval(answer.error)
-    const answerWasLost = pace.troubles > 0
-    if (answer.error === 'authorization_pending') pace = afterAnswer(pace)
-    else if (answer.error === 'slow_down') pace = afterSlowDown(pace, answer.intervalSeconds)
-    else if (answer.error === 'invalid_grant' && answerWasLost) {
-      if (!back) throw lostApproval(answer.error)
-      approvalWasLost = true
-      wait = 0
-      continue
-    } else throw ended(answer.error, answer.description)
-    wait = waitSeconds(pace, answer.retryAfterSeconds)
-    if (answerWasLost) show({ kind: 'waiting', request })
+    if (news.verdict !== undefined) isTold = true
+    alarm.ring()
+  })
+
+  /** Resolves when it is time to ask. */
+  const untilDue = async (): Promise<void> => {
+    for (;;) {
+      const rest = isTold ? quiet : line?.state === 'live' && wasAnswered ? Math.max(wait, SAFETY_SECONDS) : wait
+      const dueIn = answeredAt + rest * 1000 - clock.monotonic()
+      const left = request.secondsLeft() * 1000
+      if (left <= 0) throw ranOut(pace)
+      if (dueIn <= 0) return
+      await alarm.sleep(Math.min(dueIn, left))
+    }
+  }
+
+  show({ kind: 'waiting', request })
+  try {
+    for (;;) {
+      await untilDue()
+      isTold = false
+      const canHold = mayHold && line?.state !== 'live' && line?.verdict === undefined && lostHolds < MOST_LOST_HOLDS
+      const waitFor = canHold ? Math.min(HOLD_SECONDS, Math.floor(request.secondsLeft())) || undefined : undefined
+      const askedAt = clock.monotonic()
+      let answer: Answer<Tokens>
+      try {
+        answer = await (back && approvalWasLost ? back() : request.poll(client, { waitSeconds: waitFor, signal }))
+      } catch (error) {
+        if (!isAgentError(error, 'unreachable')) throw error
+        answeredAt = clock.monotonic()
+        if (waitFor !== undefined) lostHolds++
+        answerWasLost = true
+        pace = afterTrouble(pace)
+        quiet = error.retryAfterSeconds ?? 0
+        wait = waitSeconds(pace, quiet)
+        show({ kind: 'retrying', request, reason: error.message, inSeconds: wait })
+        continue
+      }
+      answeredAt = clock.monotonic()
+      if (answer.kind === 'granted') return answer.value
+      if (approvalWasLost) throw lostApproval(answer.error)
+      const hadTrouble = pace.troubles > 0
+      if (answer.error === 'authorization_pending') pace = afterAnswer(pace)
+      else if (answer.error === 'slow_down') {
+        pace = afterSlowDown(pace, answer.intervalSeconds)
+        await onInterval?.(pace.intervalSeconds)
+      } else if (answer.error === 'invalid_grant' && answerWasLost) {
+        if (!back) throw lostApproval(answer.error)
+        approvalWasLost = true
+        wait = 0
+        continue
+      } else throw ended(answer.error, answer.description)
+      answerWasLost = false
+      wasAnswered = true
+      quiet = answer.retryAfterSeconds ?? 0
+      wait = waitSeconds(pace, quiet)
+      // The server counts from when it was asked; one that held its answer for longer than the interval may be asked again.
+      if (answer.wasHeld && answeredAt - askedAt > (pace.intervalSeconds + 1) * 1000) wait = quiet
+      if (hadTrouble) showWaiting()
+    }
+  } finally {
+    line?.close()
   }
 }
 
@@ -154,10 +257,26 @@ export function refused(error: string, description?: string): AgentError {
   return new AgentError('refused', `The server refused (${error})${detail}`, { oauthError: error })
 }
 
-/** A timer may fire a little early, and the server counts in milliseconds: sleeps until the time has really passed. */
-async function sleepFor(host: Host, seconds: number, signal?: AbortSignal): Promise<void> {
-  const end = host.clock.monotonic() + seconds * 1000
-  for (let left = seconds * 1000; left > 0; left = end - host.clock.monotonic()) {
-    await host.sleep(Math.ceil(left), signal)
+/** Sleeps that something heard may end early. */
+function alarmClock(host: Host, signal: AbortSignal | undefined) {
+  let nap: AbortController | undefined
+  return {
+    ring: () => nap?.abort(),
+    /** At least one millisecond: a timer may fire a little early, and whoever sleeps here looks at the clock again. */
+    async sleep(milliseconds: number): Promise<void> {
+      signal?.throwIfAborted()
+      const own = new AbortController()
+      nap = own
+      const onAbort = () => own.abort()
+      signal?.addEventListener('abort', onAbort, { once: true })
+      try {
+        await host.sleep(Math.ceil(milliseconds), own.signal)
+      } catch (error) {
+        if (!own.signal.aborted) throw error
+      } finally {
+        signal?.removeEventListener('abort', onAbort)
+      }
+      signal?.throwIfAborted()
+    },
   }
 }

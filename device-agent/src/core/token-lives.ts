@@ -22,7 +22,12 @@ export class TokenLives {
   }
 
   isRefreshDue(stored: StoredAccessToken): boolean {
-    return this.#life(stored).refreshAtMonotonic <= this.#clock.monotonic()
+    return this.secondsUntilRefresh(stored) === 0
+  }
+
+  /** 0 when it is due, Infinity when it never is. */
+  secondsUntilRefresh(stored: StoredAccessToken): number {
+    return Math.max(0, this.#life(stored).refreshAtMonotonic - this.#clock.monotonic()) / 1000
   }
 
   #life(stored: StoredAccessToken): Life {
