@@ -26,23 +26,32 @@ export function linkRoutes(app: FastifyInstance, provider: Provider, pages: Page
   app.get('/link', (request, reply) => {
     const { user_code: given } = request.query as { user_code?: unknown }
     if (given === undefined) {
-      pages.cookies.keep(reply, request.visitor, {})
-      return pages.show(reply, linkPage(pages.chrome(request), {}))
+      const { suggested } = request.visitor.visit.errand
+      pages.cookies.keep(reply, request.visitor, suggested === undefined ? {} : { suggested })
+      return pages.show(
+        reply,
+        linkPage(pages.chrome(request), suggested === undefined ? {} : { code: displayUserCode(suggested) }),
+      )
     }
     // The code leaves the address at once, so that it stays in no history, log or referrer.
     const code = typeof given === 'string' ? normaliseUserCode(given) : undefined
-    pages.cookies.keep(reply, request.visitor, code === undefined ? {} : { userCode: code })
-    return code === undefined ? pages.go(reply, '/link') : pages.go(reply, '/link/device')
+    // A page of another site may send anybody here with any code: nothing is looked up before they say so themselves.
+    const sent = request.headers['sec-fetch-site'] === 'cross-site'
+    const errand = code === undefined ? {} : sent ? { suggested: code } : { userCode: code }
+    pages.cookies.keep(reply, request.visitor, errand)
+    return pages.go(reply, code === undefined || sent ? '/link' : '/link/device')
   })
 
   app.post('/link', (request, reply) => {
-    const typed = ownForm(request).get('user_code')?.[0] ?? ''
-    const code = normaliseUserCode(typed)
+    const given = ownForm(request).get('user_code')?.[0] ?? ''
+    const code = normaliseUserCode(given)
     if (code === undefined) {
       // No guess: whoever mistypes is told at once.
-      return pages.show(reply, linkPage(pages.chrome(request), { code: typed.slice(0, 64), problem: 'format' }), 400)
+      return pages.show(reply, linkPage(pages.chrome(request), { code: given.slice(0, 64), problem: 'format' }), 400)
     }
-    pages.cookies.keep(reply, request.visitor, { userCode: code, typed: true })
+    // Passing on what another site suggested is not typing.
+    const typed = code !== request.visitor.visit.errand.suggested
+    pages.cookies.keep(reply, request.visitor, typed ? { userCode: code, typed } : { userCode: code })
     return pages.go(reply, '/link/device')
   })
 

@@ -9,6 +9,8 @@ import { randomToken, sameDigest } from '../oauth/vault.ts'
 export interface Errand {
   /** The code of a device. */
   readonly userCode?: string
+  /** A code that a page of another site brought along: shown in the field, and looked up only when it is sent. */
+  readonly suggested?: string
   /** The person typed it here; it did not come with an address. */
   readonly typed?: true
   /** A request of the authorization endpoint that waits for an answer. */
