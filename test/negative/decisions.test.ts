@@ -149,6 +149,16 @@ describe('deciding', () => {
     expect((await record(device_code))?.state).toBe('approved')
   })
 
+  it('DEV-16 a code that was used is used, whatever became of the account', async () => {
+    const { user_code, device_code } = await server.start()
+    await answer(await looking('bo@example.com', user_code), 'approve')
+    expect(await pollError(device_code)).toBeUndefined()
+    const bo = await server.store.users.byEmail('bo@example.com')
+    if (bo === undefined) throw new Error('no account')
+    await server.store.users.swap({ ...bo, disabledAt: server.host.clock.now() })
+    expect(await pollError(device_code)).toBe('invalid_grant')
+  })
+
   it('NEG-09 CLI-11 a client closed between approval and poll: invalid_client, at the refresh too', async () => {
     const id = 'kitchen-tv'
     await createStoredClient(server, { id, grantTypes: [DEVICE_CODE_GRANT, 'refresh_token'] })

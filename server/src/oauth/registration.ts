@@ -180,7 +180,9 @@ async function makeAgain(provider: Provider, permit: Permit, key: PublicJwk): Pr
   const token = newRegistrationToken(provider)
   const known = await clients.byRegisteredKey(permit.jkt)
   return update(clients, known?.id ?? '', (client): Step<Client, Registered> => {
-    if (client?.registration === undefined) throw new OAuthError('temporarily_unavailable', 'removed meanwhile')
+    if (client?.registration === undefined) {
+      throw new OAuthError('temporarily_unavailable', 'removed meanwhile', { headers: { 'Retry-After': '1' } })
+    }
     refuseForeign(client, permit)
     const next: Client = {
       ...client,

@@ -45,6 +45,8 @@ export const deviceCode: Grant = {
     const { decision } = found
     const reach = narrow(provider.apis, request, { scope: parameters.get('scope'), resources: parameters.resources })
     const { handle, familyId } = handleFor(code)
+    // Used is used, whatever became of the account since.
+    if (found.kind === 'redeemed' && (await provider.store.families.get(familyId)) !== undefined) throw INVALID
     return {
       userId: decision.userId,
       async redeem() {
