@@ -23,6 +23,7 @@ import {
   awaitDecision,
   type LinkRequest,
   openLinkRequest,
+  reachInTime,
   reopenLinkRequest,
   type WaitingState,
 } from './link-request.ts'
@@ -160,14 +161,21 @@ export class DeviceAgent {
 
   /**
    * Goes on waiting for the code that a process before this one has shown and kept in `pending`. Returns undefined, and
-   * asks for nothing, when there is none for this server and client, its time is over or its key is gone.
+   * asks for nothing, when there is none for this server and client, its time is over or its key is gone; and the link,
+   * where there is one already.
    *
-   * @throws AgentError as `link`; the kept code stays when the server cannot be reached
+   * @throws AgentError as `link`; the kept code stays when only this process ends
    */
   async resume(how: LinkOptions = {}): Promise<Linked | undefined> {
     const { issuer, clientId, pending } = this.#options
     const kept = await pending?.load()
     if (!pending || !kept) return undefined
+    // The process before this one died after it had kept the credentials.
+    const linked = await this.linked()
+    if (linked) {
+      await pending.clear()
+      return linked
+    }
     const request = reopenLinkRequest(this.#host, kept)
     const fit = await this.#connection.fit(kept.boundTo)
     const isOurs = kept.issuer === issuer && kept.clientId === clientId && (fit === 'unbound' || fit === 'here')
@@ -178,7 +186,8 @@ export class DeviceAgent {
     // On the screen at once: the network may take its time, and the person may be at it already.
     how.onState?.({ kind: 'waiting', request })
     return this.#telling(how, async (show) => {
-      const client = await this.#connection.toGoOn(kept.boundTo, how.signal)
+      const reach = () => this.#connection.toGoOn(kept.boundTo, how.signal)
+      const client = await reachInTime(this.#host, request, reach, { show, signal: how.signal })
       const isResumed = true
       return this.#conclude(client, request, kept, { show, signal: how.signal, isResumed })
     })
@@ -204,6 +213,11 @@ export class DeviceAgent {
   /** Seconds for which the server is left alone after it could not be reached: no refresh is tried until then. */
   get quietSeconds(): number {
     return this.#link.quietSeconds
+  }
+
+  /** Resolves when no refresh runs: ending the process in the middle of one costs the device a try. */
+  settled(): Promise<void> {
+    return this.#link.settled()
   }
 
   /**

@@ -96,6 +96,11 @@ export class HeldLink {
     return renewal
   }
 
+  /** Resolves when no refresh runs. */
+  async settled(): Promise<void> {
+    await Promise.allSettled(this.#renewals.values())
+  }
+
   /** Forgets the tokens, and tells the server if it can be reached; the key stays. Returns whether the server confirmed. */
   async end(signal?: AbortSignal): Promise<boolean> {
     const { credentials } = this.#options

@@ -113,6 +113,32 @@ export async function openLinkRequest(
   return new LinkRequest(client.host, answer.value, askedAt, verifier)
 }
 
+/**
+ * Does `reach` until it reaches the server, for as long as the code is good.
+ *
+ * @throws AgentError `unreachable` when the code ran out before; what `reach` throws otherwise
+ */
+export async function reachInTime<T>(
+  host: Host,
+  request: LinkRequest,
+  reach: () => Promise<T>,
+  how: { readonly show: (state: WaitingState) => void; readonly signal?: AbortSignal | undefined },
+): Promise<T> {
+  let pace: Pace = { intervalSeconds: request.intervalSeconds, troubles: 0 }
+  for (;;) {
+    try {
+      return await reach()
+    } catch (error) {
+      if (!isAgentError(error, 'unreachable')) throw error
+      pace = afterTrouble(pace)
+      const inSeconds = waitSeconds(pace, error.retryAfterSeconds)
+      how.show({ kind: 'retrying', request, reason: error.message, inSeconds })
+      await host.sleep(Math.min(inSeconds, request.secondsLeft()) * 1000, how.signal)
+      if (request.secondsLeft() === 0) throw ranOut(pace)
+    }
+  }
+}
+
 /** A server that tells is asked this seldom, in case that it forgets. */
 const SAFETY_SECONDS = 60
 /** RFC 7240: how long the server may hold an answer. Shorter than the 30 s after which an answer counts as lost. */
