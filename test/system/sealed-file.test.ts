@@ -51,7 +51,7 @@ async function nameOfKey(at: Seal | undefined = seal): Promise<string> {
   return keyName(await keyFile({ directory, ...(at ? { seal: at } : {}) }).obtain())
 }
 
-it('STO-06 nothing readable lies in a sealed folder, and its own machine reads it back', async () => {
+it('STO-01 nothing readable lies in a sealed folder, and its own machine reads it back', async () => {
   const store = credentialFile({ directory, seal })
   const key = await nameOfKey()
   await store.save(record(1))
@@ -120,7 +120,7 @@ it('STO-04 a sealed file that is damaged is damaged, not closed: the copy before
   expect(await store.load()).toEqual({ kind: 'none', damaged: true })
 })
 
-it('STO-06 a folder from before is sealed at the start, whole; readable files work until then', async () => {
+it('STO-01 a folder from before is sealed at the start, whole; readable files work until then', async () => {
   const plain = credentialFile({ directory })
   await plain.save(record(1))
   await plain.save(record(2))
@@ -139,7 +139,7 @@ it('STO-06 a folder from before is sealed at the start, whole; readable files wo
   expect(await allText()).toBe(sealed)
 })
 
-it('STO-06 without a secret nothing is touched; an empty folder stays empty', async () => {
+it('STO-01 without a secret nothing is touched; an empty folder stays empty', async () => {
   await credentialFile({ directory }).save(record(1))
   const before = await allText()
   await sealFolder({ directory, seal: systemdSeal({}) })
@@ -150,7 +150,7 @@ it('STO-06 without a secret nothing is touched; an empty folder stays empty', as
   expect(await readdir(directory)).toEqual([])
 })
 
-it('STO-06 a readable file is sealed by the next write even if nobody sealed the folder', async () => {
+it('STO-01 a readable file is sealed by the next write even if nobody sealed the folder', async () => {
   await credentialFile({ directory }).save(record(1))
   const store = credentialFile({ directory, seal })
   await store.save(record(2))

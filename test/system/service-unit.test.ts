@@ -93,7 +93,7 @@ it('SYS-03 it is started again after failures, for ever, but not after permanent
   expect(settings(unit, 'Install')).toEqual({ WantedBy: ['multi-user.target'] })
 })
 
-it('AGT-15 nothing holds the start back until there is a network or the right time: the agent waits and says so', () => {
+it('nothing holds the start back until there is a network or the right time: the agent waits and says so', () => {
   const { After, Wants, Requires } = settings(serviceUnit(PLACES), 'Unit')
   for (const targets of [After, Wants, Requires]) {
     expect(String(targets)).not.toMatch(/online|time/)
