@@ -5,14 +5,32 @@ import { build } from 'esbuild'
 
 const here = (path) => fileURLToPath(new URL(path, import.meta.url))
 
-/** What is left of the library where an address is one segment of bytes, up to version 9 (src/browser/qr-picture.ts). */
-const BYTES_ALONE = {
+/**
+ * The parts of `qrcode` that know every kind of square, in the little form that an address needs: one segment of bytes,
+ * level M, versions 1 to 6 (src/browser/qr-matrix.ts). Placing, masking and correcting stay the library's own; a test
+ * compares the outcome with the whole library.
+ */
+const FOR_ADDRESSES = {
   segments: `
     const ByteData = require('./byte-data')
     exports.fromArray = (segments) => segments.map(({ data }) => new ByteData(data))`,
   mode: `
     exports.BYTE = { bit: 4 }
     exports.getCharCountIndicator = () => 8`,
+  'error-correction-level': `
+    exports.M = { bit: 0 }
+    exports.from = () => exports.M`,
+  'error-correction-code': `
+    exports.getBlocksCount = (version) => [0, 1, 1, 1, 2, 2, 4][version]
+    exports.getTotalCodewordsCount = (version) => [0, 10, 16, 26, 36, 48, 64][version]`,
+  utils: `
+    exports.getSymbolSize = (version) => version * 4 + 17
+    exports.getSymbolTotalCodewords = (version) => [0, 26, 44, 70, 100, 134, 172][version]
+    exports.getBCHDigit = (data) => 32 - Math.clz32(data)`,
+  version: `
+    exports.from = () => undefined
+    exports.getBestVersionForData = ([data]) =>
+      1 + [14, 26, 42, 62, 84, 106].findIndex((most) => most >= data.getLength())`,
 }
 
 const lighter = {
@@ -22,7 +40,7 @@ const lighter = {
     onResolve({ filter: /^qrcode$/ }, ({ kind, resolveDir }) =>
       resolve('qrcode/lib/core/qrcode.js', { kind, resolveDir }),
     )
-    for (const [part, contents] of Object.entries(BYTES_ALONE)) {
+    for (const [part, contents] of Object.entries(FOR_ADDRESSES)) {
       onLoad({ filter: new RegExp(`qrcode[/\\\\]lib[/\\\\]core[/\\\\]${part}\\.js$`) }, () => ({ contents }))
     }
   },

@@ -73,12 +73,18 @@ describe('a page links itself', () => {
   })
 
   it('AGT-03 shows code and address, and never what is secret', async () => {
-    const answered = page.waitForResponse(
-      (answer) => answer.url() === `${server.issuer}/device_authorization` && answer.ok(),
+    await putLink(
+      page,
+      { issuer: server.issuer, autostart: '' },
+      `link.fetch = async (url, init) => {
+        const answer = await fetch(url, init)
+        if (url.endsWith('/device_authorization') && answer.ok) globalThis.started = await answer.clone().json()
+        return answer
+      }`,
     )
-    await putLink(page, { issuer: server.issuer, autostart: '' })
-    const { device_code: deviceCode, user_code: userCode } = await (await answered).json()
     await inState(page, 'waiting')
+    const started = await page.evaluate<{ device_code: string; user_code: string }>('started')
+    const { device_code: deviceCode, user_code: userCode } = started
     expect(await shownCode(page)).toBe(userCode)
     expect(await partText(page, 'address')).toBe(`${server.issuer}/link`)
     expect(await insides()).not.toContain(deviceCode)
@@ -130,6 +136,34 @@ describe('a page links itself', () => {
     const reason = await page.evaluate('link.agent.accessToken().catch(({ reason }) => reason)')
     expect(reason).toBe('unlinked')
     expect(await page.evaluate('link.store.keys.load().then(({ privateKey }) => privateKey.type)')).toBe('private')
+  })
+
+  it('says “continue on your phone” as soon as somebody has the code there, and is linked the moment they say yes', async () => {
+    await putLink(page, { issuer: server.issuer, autostart: '' })
+    await inState(page, 'waiting')
+    const code = await shownCode(page)
+    const phone = server.browser()
+    await phone.signIn()
+    await phone.open(`/link?user_code=${code}`)
+    await phone.submit('/link', { user_code: code })
+    await inState(page, 'opened')
+    expect(await partText(page, 'title')).toBe('Continue on your phone')
+    expect(await shownCode(page)).toBe(code)
+    await phone.submit('/link/device', { answer: 'approve' })
+    await inState(page, 'linked')
+  })
+
+  it('AGT-17 shows the same code again after a reload, and collects what was approved meanwhile', async () => {
+    await putLink(page, { issuer: server.issuer, autostart: '' })
+    await inState(page, 'waiting')
+    const code = await shownCode(page)
+    const before = times('/device_authorization')
+    await page.reload()
+    await server.decide(code, 'approve')
+    await putLink(page, { issuer: server.issuer })
+    await inState(page, 'linked')
+    expect(await partText(page, 'title')).toBe('Welcome, Ana')
+    expect(times('/device_authorization')).toBe(before)
   })
 
   it('AGT-06 says so when the person refuses', async () => {

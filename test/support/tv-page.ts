@@ -104,7 +104,7 @@ export async function shownCode(page: Page): Promise<string> {
   return (await page.locator('latchkey-link [part=code] span').allInnerTexts()).join('-')
 }
 
-async function freePort(): Promise<number> {
+export async function freePort(): Promise<number> {
   const server = createServer()
   await new Promise<void>((resolve) => server.listen(0, '127.0.0.1', resolve))
   const { port } = server.address() as AddressInfo

@@ -1,14 +1,16 @@
-// Credentials and key of a page, in IndexedDB: the key as a pair that no script can read, the credentials as one record.
+// Credentials, key and waiting code of a page, in IndexedDB: the key as a pair that no script can read, the rest as records.
 // A browser that keeps nothing (private mode, storage switched off) gets a store that forgets, and says so.
 import { type Host, type ProofKey, systemHost } from '@latchkey/shared'
 import { type CredentialStore, memoryCredentials, parseCredentials } from '../core/credentials.ts'
 import { AgentError } from '../core/errors.ts'
 import { type KeyStore, memoryKeys } from '../core/keys.ts'
+import { type PendingStore, parsePendingLink } from '../core/pending-link.ts'
 import { type Drawer, openDrawer } from './indexed-db.ts'
 import { type Exclusively, leaseTurns, lockTurns } from './turns.ts'
 
 const CREDENTIALS = 'credentials'
 const KEY = 'key'
+const PENDING = 'pending'
 
 /** `forgets`: all is lost when the page closes. */
 export type Keeping = 'keeps' | 'forgets'
@@ -16,6 +18,7 @@ export type Keeping = 'keeps' | 'forgets'
 export interface BrowserStore {
   readonly credentials: CredentialStore
   readonly keys: KeyStore
+  readonly pending: PendingStore
   /** Opens the store; a page should tell people when it `forgets`. */
   keeping(): Promise<Keeping>
 }
@@ -30,6 +33,7 @@ interface Opened {
   readonly keeping: Keeping
   readonly credentials: CredentialStore
   readonly keys: KeyStore
+  readonly pending: PendingStore | undefined
 }
 
 export function indexedDbStore(options: IndexedDbStoreOptions = {}): BrowserStore {
@@ -50,6 +54,11 @@ export function indexedDbStore(options: IndexedDbStoreOptions = {}): BrowserStor
       load: async () => (await open()).keys.load(),
       obtain: async () => (await open()).keys.obtain(),
     },
+    pending: {
+      load: async () => (await open()).pending?.load(),
+      save: async (pending) => (await open()).pending?.save(pending),
+      clear: async () => (await open()).pending?.clear(),
+    },
     keeping: async () => (await open()).keeping,
   }
 }
@@ -61,9 +70,10 @@ async function openStore(name: string, host: Host): Promise<Opened> {
     // Absent on http pages, and in browsers from before 2018.
     const locks = navigator.locks as LockManager | undefined
     const exclusively = locks ? lockTurns(locks, name) : leaseTurns(drawer, host)
-    return { keeping: 'keeps', credentials: credentialsIn(drawer, exclusively), keys: keysIn(drawer) }
+    const [credentials, keys, pending] = [credentialsIn(drawer, exclusively), keysIn(drawer), pendingIn(drawer)]
+    return { keeping: 'keeps', credentials, keys, pending }
   } catch {
-    return { keeping: 'forgets', credentials: memoryCredentials(), keys: memoryKeys() }
+    return { keeping: 'forgets', credentials: memoryCredentials(), keys: memoryKeys(), pending: undefined }
   }
 }
 
@@ -98,6 +108,16 @@ function keysIn(drawer: Drawer): KeyStore {
       const agreed = await drawer.swap(KEY, (found) => (isKey(found) ? undefined : made))
       return isKey(agreed) ? agreed : made
     },
+  }
+}
+
+function pendingIn(drawer: Drawer): PendingStore {
+  return {
+    load: async () => parsePendingLink(await drawer.get(PENDING)),
+    async save(pending) {
+      await drawer.swap(PENDING, () => pending)
+    },
+    clear: () => drawer.remove(PENDING),
   }
 }
 

@@ -1,6 +1,6 @@
 // <latchkey-link>: the agent as an element. It owns one agent, one attempt at a time, and the events that tell of it.
 import { type Host, systemHost } from '@latchkey/shared'
-import { DeviceAgent, type Linked, type LinkState, type Status } from '../core/agent.ts'
+import { DeviceAgent, type Linked, type LinkOptions, type LinkState } from '../core/agent.ts'
 import { AgentError } from '../core/errors.ts'
 import type { Fetch } from '../core/exchange.ts'
 import { type BrowserStore, indexedDbStore } from './indexed-db-store.ts'
@@ -85,21 +85,7 @@ export class LatchkeyLink extends HTMLElement {
 
   /** Shows one code and waits for the answer. Resolves when that has ended, however it did; events tell how. */
   async start(): Promise<void> {
-    const agent = this.#agent
-    if (!agent || this.#attempt) return
-    const attempt = new AbortController()
-    this.#attempt = attempt
-    const onState = (news: LinkState) => {
-      if (this.#attempt === attempt && news.kind !== 'linked') this.#show(stateAfter(news, this.#now()))
-    }
-    try {
-      const linked = await agent.link({ signal: attempt.signal, onState })
-      await this.#welcome(agent, linked, false)
-    } catch (error) {
-      if (error instanceof AgentError) this.#tell('latchkey-error', { error })
-    } finally {
-      if (this.#attempt === attempt) this.#attempt = undefined
-    }
+    await this.#attemptTo((agent, how) => agent.link(how))
   }
 
   /** Takes the code off the screen and waits no longer. */
@@ -130,20 +116,47 @@ export class LatchkeyLink extends HTMLElement {
       device: { name: text('device-name'), model: text('device-model'), software: text('device-software') },
       credentials: this.store.credentials,
       keys: this.store.keys,
+      pending: this.store.pending,
       host: this.host,
       fetch: this.fetch,
     })
     this.#agent = agent
     try {
-      const linked = kept(await agent.status(), text('issuer'), text('client-id'))
+      const linked = await agent.linked()
       if (this.#agent !== agent || !this.isConnected) return
       if (linked) await this.#welcome(agent, linked, true)
-      else if (this.hasAttribute('autostart')) await this.start()
+      // A code that was on the screen before the page was loaded again is still good for whoever has it on their phone.
+      else if ((await this.#attemptTo((same, how) => same.resume(how))) === 'none' && this.hasAttribute('autostart')) {
+        await this.start()
+      }
     } catch (error) {
       if (!(error instanceof AgentError)) throw error
       this.#show({ kind: 'failed', error })
       this.#tell('latchkey-error', { error })
     }
+  }
+
+  /** One attempt at a time; `none` when there was nothing to wait for. */
+  async #attemptTo(
+    begin: (agent: DeviceAgent, how: LinkOptions) => Promise<Linked | undefined>,
+  ): Promise<'none' | undefined> {
+    const agent = this.#agent
+    if (!agent || this.#attempt) return undefined
+    const attempt = new AbortController()
+    this.#attempt = attempt
+    const onState = (news: LinkState) => {
+      if (this.#attempt === attempt && news.kind !== 'linked') this.#show(stateAfter(news, this.#now()))
+    }
+    try {
+      const linked = await begin(agent, { signal: attempt.signal, onState })
+      if (!linked) return 'none'
+      await this.#welcome(agent, linked, false)
+    } catch (error) {
+      if (error instanceof AgentError) this.#tell('latchkey-error', { error })
+    } finally {
+      if (this.#attempt === attempt) this.#attempt = undefined
+    }
+    return undefined
   }
 
   async #welcome(agent: DeviceAgent, linked: Linked, restored: boolean): Promise<void> {
@@ -181,14 +194,4 @@ export class LatchkeyLink extends HTMLElement {
   #tell<N extends keyof LinkElementEvents>(name: N, detail: LinkElementEvents[N]['detail']): void {
     this.dispatchEvent(new CustomEvent(name, { detail, bubbles: true, composed: true }))
   }
-}
-
-/** What is kept from before, where it is of this server and client and still good for something. */
-function kept(status: Status, issuer: string | undefined, clientId: string | undefined): Linked | undefined {
-  if (status.kind === 'unlinked' || !status.usable) return undefined
-  const { record } = status
-  if (record.issuer !== issuer || record.clientId !== clientId) return undefined
-  const scopes = record.scope?.split(' ') ?? []
-  const endsAt = record.refreshToken === undefined ? record.accessTokens[0]?.expiresAt : undefined
-  return { issuer: record.issuer, subject: record.subject, scopes, missingScopes: [], endsAt }
 }

@@ -36,7 +36,7 @@ export interface Protection {
 export function stateAfter(news: Exclude<LinkState, { kind: 'linked' }>, monotonicNow: number): LinkElementState {
   switch (news.kind) {
     case 'waiting':
-      return { kind: 'waiting', code: news.request }
+      return { kind: news.opened ? 'opened' : 'waiting', code: news.request }
     case 'retrying':
       return { kind: 'retrying', code: news.request, retryAtMonotonic: monotonicNow + news.inSeconds * 1000 }
     case 'failed': {

@@ -39,14 +39,13 @@ h2 { font-size: 2.4em; font-weight: 650; line-height: 1.12; letter-spacing: -.02
 .address { display: block; margin-top: .1em; font-size: 1.3em; font-weight: 650; color: var(--_ink); overflow-wrap: anywhere }
 .code {
   display: flex; flex-wrap: wrap; gap: 0 .45em; margin-top: .25em;
-  font: 650 4em/1.25 var(--latchkey-code-font, ui-monospace, 'DejaVu Sans Mono', Menlo, Consolas, monospace);
+  font: 650 4.2em/1.25 var(--latchkey-code-font, ui-monospace, 'DejaVu Sans Mono', Menlo, Consolas, monospace);
   letter-spacing: .06em;
 }
 .code span { white-space: nowrap }
 .status { margin-top: .7em; font-size: 1.25em; color: var(--_quiet) }
 .note { margin-top: 1.2em; max-width: 36em; padding-inline-start: .8em; border-inline-start: .2em solid var(--_line); color: var(--_quiet) }
 .square { flex: 0 0 auto; width: var(--latchkey-qr-size, 16em); max-width: 100% }
-.square svg:first-child { display: block; width: 100%; height: auto }
 .qr { overflow: hidden; border-radius: var(--latchkey-radius, .8em); background: #fff }
 .qr svg { display: block; width: 100%; height: auto }
 .time { display: flex; align-items: center; justify-content: center; gap: .6em; margin-top: .9em; color: var(--_quiet); font-size: 1.1em; font-variant-numeric: tabular-nums }

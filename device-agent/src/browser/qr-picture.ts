@@ -1,14 +1,12 @@
 // The address as a square, drawn once: dark on white with its own quiet zone, whatever the page around it looks like.
-import { create } from 'qrcode'
+import { qrMatrix } from './qr-matrix.ts'
 
 const QUIET = 4
-/** More modules than this are too small to scan from a sofa; the text is shown alone (106 bytes at level M). */
-const LARGEST_VERSION = 6
 const SVG = 'http://www.w3.org/2000/svg'
 
 /** An `<svg>` for exactly `text`; undefined when it would take more than version 6. */
 export function qrPicture(text: string, label: string): SVGSVGElement | undefined {
-  const modules = matrixOf(text)
+  const modules = qrMatrix(text)
   if (!modules) return undefined
   const { size, data } = modules
   let path = ''
@@ -34,15 +32,4 @@ export function svg<N extends keyof SVGElementTagNameMap>(
   const element = document.createElementNS(SVG, name)
   for (const [attribute, value] of Object.entries(attributes)) element.setAttribute(attribute, value)
   return element
-}
-
-function matrixOf(text: string) {
-  try {
-    // One byte segment: an address hardly gains by mixing modes, and the code that mixes them is a third of the library.
-    const data = new TextEncoder().encode(text)
-    const code = create([{ data, mode: 'byte' }], { errorCorrectionLevel: 'M' })
-    return code.version > LARGEST_VERSION ? undefined : code.modules
-  } catch {
-    return undefined
-  }
 }
