@@ -6,6 +6,7 @@ import { dirname, join } from 'node:path'
 import { fileURLToPath } from 'node:url'
 import { buildSync } from 'esbuild'
 import { bundleForBrowser } from './device-agent/bundle-browser.mjs'
+import { bundleForNode } from './device-agent/bundle-node.mjs'
 
 const root = dirname(fileURLToPath(import.meta.url))
 const out = join(root, '.build')
@@ -47,3 +48,8 @@ rmSync(out, { recursive: true, force: true })
 const { text, bytes, gzipped } = await bundleForBrowser()
 writeFileSync(join(root, 'device-agent', 'dist', 'browser', 'latchkey-link.js'), text)
 console.log(`device-agent/dist/browser/latchkey-link.js: ${bytes} bytes, ${gzipped} gzipped`)
+
+// The whole command in one file, for devices without npm.
+const agent = await bundleForNode()
+writeFileSync(join(root, 'device-agent', 'dist', 'latchkey-agent.mjs'), agent.text, { mode: 0o755 })
+console.log(`device-agent/dist/latchkey-agent.mjs: ${agent.bytes} bytes`)

@@ -1,5 +1,4 @@
 // The command line of the agent: arguments in, exit code out. Data goes to stdout, talk to stderr, secrets to neither.
-import { readFileSync } from 'node:fs'
 import { readFile } from 'node:fs/promises'
 import { hostname } from 'node:os'
 import { type Host, systemHost } from '@latchkey/shared'
@@ -13,6 +12,7 @@ import type { KeyStore } from './core/keys.ts'
 import { credentialFile, stateDirectory } from './node/credential-file.ts'
 import { keyFile } from './node/key-file.ts'
 import { visible } from './node/link-page.ts'
+import { packageVersion } from './node/package-version.ts'
 import { type Terminal, terminalScreen } from './node/terminal-screen.ts'
 
 export interface AgentIo {
@@ -96,7 +96,7 @@ export async function main(argv: readonly string[], io: AgentIo = processIo()): 
 function describe(io: AgentIo, exit: (code: number) => void): Command {
   const program = new Command('latchkey-agent')
     .description('Links this device to a person’s account and keeps its tokens fresh.')
-    .version(version())
+    .version(packageVersion())
     .exitOverride()
     .configureOutput({ writeOut: (text) => io.stdout.write(text), writeErr: (text) => io.stderr.write(text) })
     .addHelpText('after', EXAMPLES)
@@ -165,7 +165,7 @@ async function link(io: AgentIo, options: LinkOptions): Promise<void> {
     scope,
     resource,
     clientSecret: await clientSecret(io, options),
-    device: { name, model, software: `latchkey-agent ${version()}` },
+    device: { name, model, software: `latchkey-agent ${packageVersion()}` },
   })
   const tell = (state: LinkState) => io.stdout.write(`${JSON.stringify(eventData(state))}\n`)
   try {
@@ -317,11 +317,6 @@ function statusText(status: Status): string {
 
 function isoTime(at: number | undefined): string | undefined {
   return at === undefined ? undefined : new Date(at).toISOString()
-}
-
-function version(): string {
-  const { version }: { version: string } = JSON.parse(readFileSync(new URL('../package.json', import.meta.url), 'utf8'))
-  return version
 }
 
 const EXAMPLES = `

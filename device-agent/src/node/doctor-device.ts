@@ -3,6 +3,7 @@
 import { constants } from 'node:fs/promises'
 import { join } from 'node:path'
 import { DeviceAgent, type Status } from '../core/agent.ts'
+import { MADE_AFTER } from '../core/clock-floor.ts'
 import type { CredentialRecord } from '../core/credentials.ts'
 import { AgentError } from '../core/errors.ts'
 import { credentialFile } from './credential-file.ts'
@@ -12,8 +13,6 @@ import { KEY_FILE, keyFile } from './key-file.ts'
 import { systemdSeal } from './sealed-file.ts'
 
 const LITTLE_SPACE = 1024 * 1024
-/** Nobody can run this before it was written. */
-const EARLIEST_AT = Date.UTC(2026, 0, 1)
 const DAY_MS = 86_400_000
 const CLOSE_MS = 30_000
 const SET_CLOCK =
@@ -203,7 +202,7 @@ export async function clockFinding(
 ): Promise<Finding> {
   const now = probes.host.clock.now()
   const day = new Date(now).toISOString().slice(0, 10)
-  if (now < EARLIEST_AT) {
+  if (now < MADE_AFTER) {
     return fail('clock', `This device believes it is ${day}: no certificate can be checked.`, SET_CLOCK)
   }
   const { serverAheadMs: ahead, record } = known
