@@ -32,7 +32,7 @@ export interface ProxyOptions extends Pick<ProgramOptions, 'state' | 'resource'>
   readonly timeout?: number
 }
 
-export interface Proxy {
+export interface RunningProxy {
   readonly port: number
   /** Takes no more requests, and cuts those that are under way. */
   close(): Promise<void>
@@ -56,7 +56,7 @@ export async function proxy(io: ProgramIo, options: ProxyOptions): Promise<numbe
 export async function startProxy(
   io: Pick<ProgramIo, 'host' | 'fetch' | 'stderr' | 'linkedAgent'>,
   options: ProxyOptions,
-): Promise<Proxy> {
+): Promise<RunningProxy> {
   const place = readListen(options.listen)
   const base = readUpstream(options.upstream)
   const { host } = io

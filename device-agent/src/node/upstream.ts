@@ -95,9 +95,10 @@ function exchange(request: ClientRequest, init: RequestInit, options: UpstreamOp
     const connected = new AbortController()
     settled.signal.addEventListener('abort', () => connected.abort(), { once: true })
     giveUpAfter(CONNECT_MS, connected.signal)
+    const isSecure = request.protocol === 'https:'
     request.once('socket', (socket) => {
       if (!socket.connecting) connected.abort()
-      else socket.once('connect', () => connected.abort())
+      else socket.once(isSecure ? 'secureConnect' : 'connect', () => connected.abort())
     })
     request.once('finish', () => {
       if (!settled.signal.aborted) giveUpAfter(answerSeconds * 1000, settled.signal)
