@@ -12,12 +12,13 @@ export interface AgentRun {
   readonly stderr: string
 }
 
-/** Runs `latchkey-agent` without a terminal. `onLine` hears each line of stdout as it comes. */
+/** Runs `latchkey-agent` without a terminal. `onLine` hears each line of stdout as it comes. `program`: another build of it. */
 export async function runAgent(
   argv: readonly string[],
   onLine: (line: string) => Promise<void> | void = () => undefined,
+  program: string = AGENT,
 ): Promise<AgentRun> {
-  const child = spawn(process.execPath, [AGENT, ...argv], { stdio: ['ignore', 'pipe', 'pipe'] })
+  const child = spawn(process.execPath, [program, ...argv], { stdio: ['ignore', 'pipe', 'pipe'] })
   const ended = once(child, 'close')
   let stderr = ''
   child.stderr.setEncoding('utf8').on('data', (text: string) => {
