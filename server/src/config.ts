@@ -2,198 +2,16 @@
 // Order: defaults, then latchkey.json, then environment variables (LATCHKEY_LISTEN__PORT=9000).
 import { readFileSync } from 'node:fs'
 import { isIP } from 'node:net'
-import { GRANT_TYPES, TOKEN_ENDPOINT_AUTH_METHODS } from '@latchkey/shared'
-import Type, { type Static, type TSchema } from 'typebox'
+import type { Static, TSchema } from 'typebox'
 import { Value } from 'typebox/value'
-import { formProblems, isObject, schemaForEditors } from './config-form.ts'
+import { formProblems, isObject } from './config-form.ts'
+import { ConfigSchema, type RawConfig, type SecretReference } from './config-schema.ts'
 import { type ClientMetadata, readClientMetadata, SHORTEST_SECRET } from './oauth/client-metadata.ts'
 import type { Api, Provider } from './oauth/provider.ts'
-import { type Client, ELSEWHERE, SIGNING_ALGORITHMS } from './oauth/records.ts'
+import type { Client } from './oauth/records.ts'
 import { ENROL_SCOPE, enrolmentApi } from './oauth/registration.ts'
 import { IDENTITY_SCOPES, knownScopes } from './oauth/scopes.ts'
-import { LONGEST_TOKEN_SECONDS } from './oauth/signing-key-life.ts'
 import { digestOf, SMALLEST_MASTER_SECRET_BYTES } from './oauth/vault.ts'
-import { DATABASE_ADDRESS } from './storage/open.ts'
-
-const closed = { additionalProperties: false } as const
-const oneOf = <T extends string>(values: readonly T[]) => Type.Union(values.map((value) => Type.Literal(value)))
-const seconds = (fallback: number, least: number, most: number, description: string) =>
-  Type.Integer({ default: fallback, minimum: least, maximum: most, description })
-
-const SecretReference = Type.Union(
-  [
-    Type.Object({ env: Type.String({ minLength: 1 }) }, closed),
-    Type.Object({ file: Type.String({ minLength: 1 }) }, closed),
-  ],
-  { description: 'a reference to a secret, {"env": "NAME"} or {"file": "/run/secrets/x"}, never the secret itself' },
-)
-
-const ApiEntry = Type.Object(
-  {
-    resource: Type.String({
-      minLength: 1,
-      description: 'The API’s resource URI (RFC 8707): the audience of its tokens.',
-    }),
-    scopes: Type.Record(Type.String(), Type.String({ minLength: 1 }), {
-      description: 'Each scope, with what it allows in words that a person reads before saying yes.',
-    }),
-    device_scopes: Type.Optional(
-      Type.Array(Type.String(), { description: 'The scopes that a device may be given; without it, all of them.' }),
-    ),
-    access_token_format: Type.Optional(oneOf(['jwt', 'opaque'] as const)),
-    access_token_signing_alg: Type.Optional(oneOf(SIGNING_ALGORITHMS)),
-    introspection_clients: Type.Optional(
-      Type.Array(Type.String(), { description: 'Clients that may ask what a token of this API means (RFC 7662).' }),
-    ),
-  },
-  closed,
-)
-
-const ClientEntry = Type.Object(
-  {
-    client_id: Type.String({
-      minLength: 1,
-      maxLength: 128,
-      pattern: '^[\\x21-\\x7e]+$',
-      description: 'visible ASCII characters without spaces',
-    }),
-    client_name: Type.Optional(Type.String({ minLength: 1, maxLength: 64 })),
-    client_secret: Type.Optional(SecretReference),
-    token_endpoint_auth_method: Type.Optional(oneOf(TOKEN_ENDPOINT_AUTH_METHODS)),
-    grant_types: Type.Optional(Type.Array(oneOf(GRANT_TYPES), { minItems: 1 })),
-    scope: Type.Optional(Type.String()),
-    redirect_uris: Type.Optional(Type.Array(Type.String())),
-    post_logout_redirect_uris: Type.Optional(Type.Array(Type.String())),
-    jwks: Type.Optional(
-      Type.Object(
-        { keys: Type.Array(Type.Record(Type.String(), Type.Unknown()), { minItems: 1 }) },
-        { ...closed, description: 'Public keys (RFC 7517), inline; two while they are changed.' },
-      ),
-    ),
-    dpop_bound_access_tokens: Type.Optional(
-      Type.Boolean({
-        description: 'Bind its tokens to a key by DPoP (RFC 9449). Default: true for device clients.',
-      }),
-    ),
-    elsewhere: Type.Optional(
-      Type.Union(
-        ELSEWHERE.map((policy) => Type.Literal(policy)),
-        {
-          description:
-            'When a device and its person are on different networks: allow, warn, have the code typed (the default), or block.',
-        },
-      ),
-    ),
-    id_token_signed_response_alg: Type.Optional(oneOf(SIGNING_ALGORITHMS)),
-    subject_type: Type.Optional(oneOf(['public', 'pairwise'] as const)),
-    sector_identifier_host: Type.Optional(Type.String({ minLength: 1 })),
-  },
-  { ...closed, description: 'A client, in the names of RFC 7591.' },
-)
-
-export const ConfigSchema = Type.Object(
-  {
-    $schema: Type.Optional(Type.String()),
-    name: Type.String({
-      default: 'Latchkey',
-      minLength: 1,
-      maxLength: 40,
-      description: 'What people read at the top of every page.',
-    }),
-    issuer: Type.String({
-      description:
-        'The public address of this server, without a trailing slash. Default: http://localhost with the port.',
-    }),
-    listen: Type.Object(
-      {
-        host: Type.String({ default: '127.0.0.1', minLength: 1 }),
-        port: Type.Integer({ default: 8080, minimum: 0, maximum: 65535 }),
-        trusted_proxies: Type.Array(Type.String({ minLength: 1 }), {
-          default: [],
-          description: 'Addresses or networks whose X-Forwarded-For and X-Forwarded-Proto are believed.',
-        }),
-      },
-      { ...closed, default: {} },
-    ),
-    database: Type.String({
-      default: 'sqlite:./data/latchkey.db',
-      pattern: DATABASE_ADDRESS,
-      description: 'an address such as sqlite:./data/latchkey.db',
-    }),
-    master_secret: Type.Optional(SecretReference),
-    apis: Type.Array(ApiEntry, { default: [] }),
-    clients: Type.Array(ClientEntry, { default: [] }),
-    acr: Type.Record(Type.String(), Type.Array(Type.String({ minLength: 1 }), { minItems: 1 }), {
-      default: {},
-      description:
-        'Words that clients may ask for in acr_values, weakest first, each with the methods (RFC 8176) that a sign-in must have used.',
-    }),
-    registration: Type.Optional(
-      Type.Object(
-        {
-          enabled: Type.Boolean({ default: true, description: 'Without this section, registration is off.' }),
-          scope: Type.String({ default: '', description: 'What an enrolled device may ask for, as itself.' }),
-          devices_per_user: seconds(50, 1, 100_000, 'How many devices one person may own.'),
-        },
-        { ...closed, description: 'Devices register themselves (RFC 7591) once a person has allowed device:enroll.' },
-      ),
-    ),
-    limits: Type.Object(
-      {
-        device_code_seconds: seconds(600, 60, 1800, 'How long a device and a person have for the flow.'),
-        live_device_codes: seconds(
-          1000,
-          1,
-          100_000,
-          'How many codes may wait for an answer at once; one client in one network gets three fifths of them.',
-        ),
-        poll_interval_seconds: seconds(5, 1, 60, 'How long a device waits between two polls.'),
-        waiting_devices: seconds(
-          20_000,
-          1,
-          1_000_000,
-          'How many devices may wait for news at once; one network gets a quarter.',
-        ),
-        user_token_seconds: seconds(
-          600,
-          60,
-          LONGEST_TOKEN_SECONDS,
-          'Life of an access token that speaks for a person.',
-        ),
-        client_token_seconds: seconds(
-          3600,
-          60,
-          LONGEST_TOKEN_SECONDS,
-          'Life of an access token that speaks for a client.',
-        ),
-        refresh_idle_days: seconds(90, 1, 3650, 'A link unused for so long ends.'),
-        refresh_absolute_days: seconds(365, 1, 3650, 'A link older than this ends.'),
-        refresh_grace_seconds: seconds(
-          60,
-          0,
-          3600,
-          'How long a client whose answer was lost may come back with the old refresh token.',
-        ),
-        refresh_bound_grace_days: seconds(
-          30,
-          0,
-          365,
-          'The same for tokens that are bound to a key: it lasts until the new one is used, or so many days.',
-        ),
-        signing_key_days: seconds(
-          90,
-          0,
-          3650,
-          'A signing key that has signed for so long is followed by another; 0: only by command.',
-        ),
-      },
-      { ...closed, default: {} },
-    ),
-  },
-  { ...closed, $id: 'https://latchkey.example/latchkey.schema.json', title: 'Latchkey server configuration' },
-)
-
-type RawConfig = Static<typeof ConfigSchema>
 
 export interface Config extends Omit<RawConfig, '$schema' | 'apis' | 'clients' | 'master_secret'> {
   readonly apis: readonly Api[]
@@ -214,9 +32,6 @@ export class ConfigError extends Error {
 
 type Json = null | boolean | number | string | Json[] | { [key: string]: Json }
 export type Environment = Readonly<Record<string, string | undefined>>
-
-/** What editors complete `latchkey.json` with; server/latchkey.schema.json holds it. */
-export const EDITOR_SCHEMA = schemaForEditors(ConfigSchema, ['issuer'])
 
 /** Reads `path`, if any, under `environment`. Throws ConfigError. */
 export function loadConfig(path: string | undefined, environment: Environment): Config {

@@ -4,8 +4,8 @@ import { execFileSync } from 'node:child_process'
 import { createRequire } from 'node:module'
 import { parseConfig } from '@latchkey/server'
 import { describe, expect, it } from 'vitest'
-import { EDITOR_SCHEMA } from '../../server/src/config.ts'
 import { formProblems } from '../../server/src/config-form.ts'
+import { EDITOR_SCHEMA } from '../../server/src/config-schema.ts'
 
 type Schema = Parameters<typeof formProblems>[0]
 

@@ -61,6 +61,7 @@ export const ROOMS: Readonly<Record<string, Room>> = {
       'server/src/app.ts',
       'server/src/config.ts',
       'server/src/config-form.ts',
+      'server/src/config-schema.ts',
       'server/src/master-secret.ts',
       'server/src/index.ts',
     ],
@@ -76,7 +77,7 @@ export const ROOMS: Readonly<Record<string, Room>> = {
   'agent/browser': { paths: ['device-agent/src/browser'], may: ['core', 'shared', 'jose', 'qrcode'] },
   'agent/kiosk': { paths: ['device-agent/src/kiosk'], may: ['core', 'shared'] },
   'device-agent': {
-    paths: ['device-agent/src/main.ts', 'device-agent/src/index.ts'],
+    paths: ['device-agent/src/main.ts', 'device-agent/src/commands', 'device-agent/src/index.ts'],
     may: ['core', 'agent/node', 'agent/browser', 'agent/kiosk', 'shared', 'commander', 'node:*'],
   },
 }
