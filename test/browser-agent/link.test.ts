@@ -240,7 +240,7 @@ describe('a browser that can do less', () => {
         [AbortSignal, ['any', 'timeout']], [AbortSignal.prototype, ['throwIfAborted', 'reason']],
         [Array.prototype, ['at', 'findLast', 'toSorted']], [String.prototype, ['at', 'replaceAll']],
         [Promise, ['any', 'withResolvers']], [Uint8Array.prototype, ['toBase64']], [Uint8Array, ['fromBase64']],
-        [Crypto.prototype, ['randomUUID']],
+        [Crypto.prototype, ['randomUUID']], [Element.prototype, ['replaceChildren']],
       ]) for (const name of names) delete owner[name]`)
     await page.reload()
     await linkWith()

@@ -30,7 +30,7 @@ function showSignIn(): void {
   })
   signOut.hidden = true
   hint.textContent = ''
-  main.replaceChildren(link)
+  show(link)
 }
 
 async function showLibrary(agent: DeviceAgent, name: string | undefined): Promise<void> {
@@ -49,18 +49,18 @@ async function showLibrary(agent: DeviceAgent, name: string | undefined): Promis
   const grid = document.createElement('div')
   grid.className = 'grid'
   grid.append(
-    ...shows.map((show, index) => {
+    ...shows.map((title, index) => {
       const tile = document.createElement('button')
       tile.type = 'button'
-      tile.textContent = show
+      tile.textContent = title
       tile.style.setProperty('--hue', String((160 + index * 67) % 360))
       tile.addEventListener('click', () => {
-        hint.textContent = `“${show}” would play now.`
+        hint.textContent = `“${title}” would play now.`
       })
       return tile
     }),
   )
-  main.replaceChildren(heading(name === undefined ? 'Your library' : `${name}’s library`), grid)
+  show(heading(name === undefined ? 'Your library' : `${name}’s library`), grid)
   hint.textContent = 'Arrow keys to choose, OK to play'
   tiles()[0]?.focus()
 }
@@ -74,7 +74,7 @@ function showTrouble(again: () => void): void {
   button.textContent = 'Try again'
   button.style.cssText = 'align-self:flex-start;padding:.8rem 1.6rem'
   button.addEventListener('click', again)
-  main.replaceChildren(heading('No connection'), why, button)
+  show(heading('No connection'), why, button)
   button.focus()
 }
 
@@ -97,6 +97,11 @@ document.addEventListener('keydown', (event) => {
   else return
   event.preventDefault()
 })
+
+function show(...children: readonly Node[]): void {
+  main.textContent = ''
+  main.append(...children)
+}
 
 function tiles(): readonly HTMLElement[] {
   return [...main.querySelectorAll<HTMLElement>('.grid button')]

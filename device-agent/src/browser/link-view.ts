@@ -67,7 +67,7 @@ export function linkView(root: ShadowRoot, onPress: () => void): LinkView {
     const complete = shown?.verificationUriComplete
     const short = shown && shortAddress(shown.verificationUri)
     const picture = complete === undefined ? undefined : qrPicture(complete, say.square(shortAddress(complete)))
-    qr.replaceChildren(...(picture ? [picture] : []))
+    fill(qr, picture ? [picture] : [])
     qr.hidden = !picture
     square.hidden = !shown
     card.classList.toggle('alone', !picture)
@@ -79,8 +79,9 @@ export function linkView(root: ShadowRoot, onPress: () => void): LinkView {
     put(ask, shown ? (picture ? say.check : say.enter) : '')
     const groups = shown ? letterGroups(shown.userCode) : []
     code.hidden = !shown
-    code.replaceChildren(
-      ...groups.map((group) => Object.assign(document.createElement('span'), { textContent: group })),
+    fill(
+      code,
+      groups.map((group) => Object.assign(document.createElement('span'), { textContent: group })),
     )
     // Read letter by letter, and not as a word.
     code.setAttribute('role', 'img')
@@ -155,6 +156,12 @@ function part<N extends keyof HTMLElementTagNameMap>(tag: N, name: string): HTML
 function put(element: HTMLElement, words: string): void {
   if (element.textContent !== words) element.textContent = words
   element.hidden = words === ''
+}
+
+/** `replaceChildren`, which TVs of 2021 lack. */
+function fill(element: HTMLElement, children: readonly Node[]): void {
+  element.textContent = ''
+  element.append(...children)
 }
 
 function circle(): SVGCircleElement {
