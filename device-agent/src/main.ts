@@ -1,56 +1,38 @@
 // The command line of the agent: arguments in, exit code out. Data goes to stdout, talk to stderr, secrets to neither.
-import { readFile } from 'node:fs/promises'
-import { hostname } from 'node:os'
-import { type Host, systemHost } from '@latchkey/shared'
+import { hostname, uptime } from 'node:os'
+import { systemHost } from '@latchkey/shared'
 import { Command, CommanderError } from 'commander'
-import { DeviceAgent, type LinkState, type Status } from './core/agent.ts'
+import {
+  type AgentIo,
+  agentFor,
+  type CommonOptions,
+  clientSecret,
+  complain,
+  EXIT,
+  EXIT_FAILED,
+  EXIT_INTERRUPTED,
+  EXIT_USAGE,
+  type LinkedOptions,
+  linkedAgent,
+} from './commands/agent-io.ts'
+import { programCommands } from './commands/programs.ts'
+import { type RunOptions, run } from './commands/run.ts'
+import type { LinkState, Status } from './core/agent.ts'
 import type { KeyFit } from './core/connection.ts'
-import type { CredentialStore } from './core/credentials.ts'
-import { AgentError, type AgentErrorReason } from './core/errors.ts'
-import { type Fetch, unreachable } from './core/exchange.ts'
-import type { KeyStore } from './core/keys.ts'
-import { credentialFile, stateDirectory } from './node/credential-file.ts'
-import { keyFile } from './node/key-file.ts'
+import { AgentError } from './core/errors.ts'
+import { unreachable } from './core/exchange.ts'
+import { type DoctorOptions, doctor } from './node/doctor.ts'
+import { type InstallServiceOptions, installService, uninstallService } from './node/install-service.ts'
 import { visible } from './node/link-page.ts'
 import { packageVersion } from './node/package-version.ts'
-import { type Terminal, terminalScreen } from './node/terminal-screen.ts'
+import { terminalScreen } from './node/terminal-screen.ts'
+import { nodeSockets } from './node/web-sockets.ts'
 
-export interface AgentIo {
-  readonly stdout: Terminal
-  readonly stderr: Terminal
-  readonly env: Readonly<Record<string, string | undefined>>
-  readonly host: Host
-  readonly fetch: Fetch
-  /** Aborts when the person or the system wants the command to stop. */
-  readonly signal: AbortSignal
-}
+export type { AgentIo } from './commands/agent-io.ts'
 
-const EXIT: Readonly<Record<AgentErrorReason, number>> = {
-  usage: 2,
-  denied: 3,
-  expired: 4,
-  lost_approval: 5,
-  unlinked: 5,
-  unreachable: 6,
-  refused: 1,
-  untrusted: 1,
-  storage: 1,
-}
-const EXIT_FAILED = 1
-const EXIT_USAGE = 2
-const EXIT_INTERRUPTED = 130
-
-interface CommonOptions {
-  readonly state?: string
-  readonly clientSecretFile?: string
-}
-
-/** For commands that go on with a link: who to ask when the credentials cannot tell any more. */
-interface LinkedOptions extends CommonOptions {
-  readonly issuer?: string
-  readonly clientId?: string
-  readonly resource?: string
-}
+const BOOTING_SECONDS = 300
+/** systemd kills what has not ended 5 s after it was asked to. */
+const STOP_WITHIN_MS = 4_500
 
 interface RequestOptions extends LinkedOptions {
   readonly request?: string
@@ -71,9 +53,28 @@ interface LinkOptions extends CommonOptions {
 /** The real process: Ctrl-C and SIGTERM abort once, so that a second one ends a stuck process the hard way. */
 export function processIo(): AgentIo {
   const stop = new AbortController()
-  for (const name of ['SIGINT', 'SIGTERM'] as const) process.once(name, () => stop.abort())
-  const { stdout, stderr, env } = process
-  return { stdout, stderr, env, host: systemHost, fetch: (url, init) => fetch(url, init), signal: stop.signal }
+  for (const name of ['SIGINT', 'SIGTERM'] as const) {
+    process.once(name, () => {
+      stop.abort()
+      // A request that nobody waits for any more must not keep the process; without one it ends by itself, and sooner.
+      setTimeout(() => process.exit(), STOP_WITHIN_MS).unref()
+    })
+  }
+  const { stdin, stdout, stderr, env } = process
+  const fetchIt: AgentIo['fetch'] = (url, init) => fetch(url, init)
+  const { signal } = stop
+  return { stdin, stdout, stderr, env, host: systemHost, fetch: fetchIt, sockets: nodeSockets, signal, onTrigger }
+}
+
+/** SIGUSR1, or Enter where somebody sits at the terminal. */
+function onTrigger(listener: () => void): () => void {
+  const { stdin } = process
+  process.on('SIGUSR1', listener)
+  if (stdin.isTTY) stdin.on('data', listener)
+  return () => {
+    process.off('SIGUSR1', listener)
+    if (stdin.isTTY) stdin.off('data', listener).pause()
+  }
 }
 
 /** Runs one command. `argv` is without the program's own name. Returns the exit code. */
@@ -125,11 +126,23 @@ function describe(io: AgentIo, exit: (code: number) => void): Command {
       .option('--resource <url>', 'the API that the token is for')
       .option('--issuer <url>', 'the server, for when the credentials are damaged (or LATCHKEY_AGENT_ISSUER)')
       .option('--client-id <id>', 'this kind of device, for the same case (or LATCHKEY_AGENT_CLIENT_ID)')
-  linked('token', 'print a fresh access token').action(async (options: LinkedOptions) => {
-    const agent = await linkedAgent(io, options)
-    const { token } = await agent.accessToken({ ...pick(options), signal: io.signal })
-    io.stdout.write(`${token}\n`)
-  })
+  secretive('run', 'stay linked: show a code when one is needed, keep the tokens fresh, serve screens and programs')
+    .option('--issuer <url>', 'the server (or LATCHKEY_AGENT_ISSUER; default: the one of the link)')
+    .option('--client-id <id>', 'what this kind of device is called there (or LATCHKEY_AGENT_CLIENT_ID)')
+    .option('--scope <scopes>', 'what to ask for, separated by spaces (or LATCHKEY_AGENT_SCOPE)')
+    .option('--resource <url>', 'the API that the tokens are for (or LATCHKEY_AGENT_RESOURCE)')
+    .option('--name <name>', 'what the person sees this device called', hostname())
+    .option('--model <model>', 'what the person sees this device described as')
+    .option('--screen <kind>', 'where to show the code: terminal or none', 'terminal')
+    .option('--kiosk [port]', 'serve the full-screen page to this machine (port 7170 unless said)')
+    .option('--screen-files <dir>', 'keep code.png, code.svg and state.json there, for panels of your own')
+    .option('--on-state <command>', 'run this at every change, with the state in LATCHKEY_STATE')
+    .option('--socket <path>', 'hand out access tokens on this Unix socket (or LATCHKEY_AGENT_SOCKET)')
+    .option('--audience <url>', 'one more API whose tokens the socket hands out; may be repeated', append, [])
+    .option('--splay <seconds>', 'wait a random part of this first (default: 30 while the machine boots)', bootSplay())
+    .option('--once', 'end as soon as there is a link with a fresh token, or it takes somebody to get one')
+    .action(async (options: RunOptions) => exit(await run(io, options)))
+  programCommands(io, linked, exit)
   linked('request', 'ask an API, with the right headers, and print its answer')
     .argument('<url>', 'what to ask for')
     .option('-X, --request <method>', 'the method (default: GET, with --data POST)')
@@ -153,7 +166,31 @@ function describe(io: AgentIo, exit: (code: number) => void): Command {
       )
     },
   )
+  command('doctor', 'find out what keeps this device from working')
+    .option('--issuer <url>', 'the server to look at (default: the one of the link)')
+    .option('--json', 'as JSON')
+    .action(async (options: DoctorOptions) => exit(await doctor(io, options)))
+  program
+    .command('install-service')
+    .description('run as a service of systemd; what comes after -- are the arguments of run')
+    .argument('[run-arguments...]')
+    .option('--user <name>', 'who runs it; made when missing')
+    .option('--print', 'say what the unit would be, and change nothing')
+    .option('--sealed', 'seal the state with a secret of systemd’s')
+    .option('--no-start', 'enable it, but start it later')
+    .action(async (runArguments: readonly string[], options: InstallServiceOptions) => {
+      exit(await installService(io, { ...options, runArguments }))
+    })
+  program
+    .command('uninstall-service')
+    .description('take the service away; the state stays')
+    .action(async () => exit(await uninstallService(io, {})))
   return program
+}
+
+/** A power cut ends for a whole street at once; whoever starts the agent by hand does not want to wait. */
+function bootSplay(): string {
+  return uptime() < BOOTING_SECONDS ? '30' : '0'
 }
 
 async function link(io: AgentIo, options: LinkOptions): Promise<void> {
@@ -200,64 +237,14 @@ function append(line: string, lines: readonly string[]): readonly string[] {
   return [...lines, line]
 }
 
-type Identity = Omit<ConstructorParameters<typeof DeviceAgent>[0], 'credentials' | 'keys' | 'host' | 'fetch'>
-
-function agentFor(io: AgentIo, options: CommonOptions, identity: Identity): DeviceAgent {
-  const { host, fetch } = io
-  const onTrouble = (error: AgentError) => complain(io, error.message)
-  return new DeviceAgent({ ...identity, ...stores(io, options), host, fetch, onTrouble })
-}
-
-/** The agent for the server and client that this device was linked to. */
-async function linkedAgent(io: AgentIo, options: LinkedOptions): Promise<DeviceAgent> {
-  const loaded = await stores(io, options).credentials.load()
-  if (loaded.kind === 'none') return damagedAgent(io, options, loaded.damaged)
-  const { issuer, clientId, accessTokens } = loaded.record
-  const resource = accessTokens[0]?.resource
-  return agentFor(io, options, { issuer, clientId, resource, clientSecret: await clientSecret(io, options) })
-}
-
-/** The credentials are gone, and with them the name of the server; told it, the device may still come back by its key. */
-async function damagedAgent(io: AgentIo, options: LinkedOptions, damaged: boolean): Promise<DeviceAgent> {
-  if (!damaged) throw new AgentError('unlinked', 'This device is not linked. Link it: latchkey-agent link')
-  const issuer = options.issuer ?? io.env['LATCHKEY_AGENT_ISSUER']
-  const clientId = options.clientId ?? io.env['LATCHKEY_AGENT_CLIENT_ID']
-  if (issuer && clientId) {
-    return agentFor(io, options, { issuer, clientId, clientSecret: await clientSecret(io, options) })
-  }
-  const message =
-    'The credentials are damaged. Link it again: latchkey-agent link. Or let it come back by its key: --issuer and --client-id'
-  throw new AgentError('unlinked', message)
-}
-
-function stores(
-  io: AgentIo,
-  options: CommonOptions,
-): { readonly credentials: CredentialStore; readonly keys: KeyStore } {
-  const place = { directory: stateDirectory(options.state, io.env), host: io.host }
-  return { credentials: credentialFile(place), keys: keyFile(place) }
-}
-
-async function clientSecret(io: AgentIo, { clientSecretFile }: CommonOptions): Promise<string | undefined> {
-  if (!clientSecretFile) return io.env['LATCHKEY_AGENT_CLIENT_SECRET'] || undefined
-  try {
-    return (await readFile(clientSecretFile, 'utf8')).trim()
-  } catch (cause) {
-    throw new AgentError('usage', `The client secret cannot be read from ${clientSecretFile}.`, { cause })
-  }
-}
-
 function pick({ resource }: { readonly resource?: string }): { readonly resource?: string } {
   return resource === undefined ? {} : { resource }
-}
-
-function complain(io: AgentIo, message: string): void {
-  io.stderr.write(`latchkey-agent: ${visible(message.replace(/\s+/g, ' '))}\n`)
 }
 
 /** What a script may know of a state. */
 function eventData(state: LinkState): object {
   if (state.kind === 'waiting') {
+    if (state.opened) return { event: 'opened' }
     const { userCode, verificationUri, verificationUriComplete } = state.request
     return {
       event: 'waiting',
@@ -323,5 +310,6 @@ const EXAMPLES = `
 Examples:
   latchkey-agent link --issuer https://id.example.com --client-id tv --scope "openid library:read"
   latchkey-agent request https://api.example.com/library
+  latchkey-agent run --kiosk --issuer https://id.example.com --client-id tv
 
 Exit codes: 0 done, 1 failed, 2 wrong usage, 3 denied, 4 expired, 5 needs linking, 6 server unreachable`

@@ -276,6 +276,11 @@ export class DeviceAgent {
     }
   }
 
+  /** Takes in what came beside an API's answer to a request that somebody else sent: its nonce, its time. */
+  hear(url: string, headers: Headers): void {
+    this.#wire.origins?.hear(url, headers)
+  }
+
   /** What is remembered, without asking the server. */
   async status(): Promise<Status> {
     const loaded = await this.#options.credentials.load()
