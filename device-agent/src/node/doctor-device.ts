@@ -35,10 +35,7 @@ export async function stateFinding(probes: Probes, directory: string): Promise<F
       return fail('state', `${directory} is no directory itself.`, 'name the real directory with --state')
     }
     if (uid !== undefined && status.uid !== uid) {
-      const mend =
-        uid === 0
-          ? `run this as its owner: sudo -u '#${status.uid}' latchkey-agent doctor --state ${directory}`
-          : `chown -R ${uid} ${directory}`
+      const mend = `run this as its owner: sudo -u '#${status.uid}' latchkey-agent doctor --state ${directory}`
       return fail('state', `${directory} belongs to another user (${status.uid}).`, mend)
     }
     if (uid !== undefined && (status.mode & 0o077) !== 0) {
