@@ -3,6 +3,7 @@ import { once } from 'node:events'
 import { request as httpRequest, type IncomingHttpHeaders, type IncomingMessage } from 'node:http'
 import { type AddressInfo, connect, createServer } from 'node:net'
 import { gzipSync } from 'node:zlib'
+import { AgentError, type Fetch } from '@latchkey/device-agent'
 import { afterEach, beforeEach, describe, expect, it } from 'vitest'
 import { type ProxyOptions, proxy, type RunningProxy, startProxy } from '../../device-agent/src/node/proxy.ts'
 import { programScene, type Scene } from './scene.ts'
@@ -216,9 +217,10 @@ describe('bodies', () => {
     const request = httpRequest({ host: '127.0.0.1', port, path: '/talk', method: 'POST' })
     request.write('one')
     const { host } = scene.server
+    const answered = once(request, 'response')
     await host.until(() => host.asleep().includes(1000))
     await host.advance(1000)
-    const [answer] = (await once(request, 'response')) as [IncomingMessage]
+    const [answer] = (await answered) as [IncomingMessage]
     const next = async () => String(((await once(answer, 'data')) as [Buffer])[0])
     expect(await next()).toBe('heard one')
     const second = next()
@@ -384,6 +386,10 @@ describe('who may use it', () => {
       const starting = startProxy(scene.io(), { listen: '127.0.0.1:0', upstream })
       await expect(starting, upstream).rejects.toMatchObject({ reason: 'usage' })
     }
+    for (const timeout of [0, -1, Number.NaN]) {
+      const starting = startProxy(scene.io(), { listen: '127.0.0.1:0', upstream: scene.resource, timeout })
+      await expect(starting).rejects.toMatchObject({ reason: 'usage' })
+    }
     const first = await listen(scene)
     const second = startProxy(scene.io(), { listen: `127.0.0.1:${first.port}`, upstream: scene.resource })
     await expect(second).rejects.toMatchObject({ reason: 'storage', message: expect.stringContaining('EADDRINUSE') })
@@ -409,6 +415,50 @@ describe('when it cannot', () => {
     // Offline again, a good token goes on working.
     scene.offline = true
     expect((await ask('/echo')).status).toBe(200)
+  })
+
+  it('AGT-13 started before anybody links: 503, and the first request after linking passes', async () => {
+    const scene = await start()
+    const linkedAgent = () => Promise.reject(new AgentError('unlinked', 'This device is not linked.'))
+    let present = false
+    const io = {
+      ...scene.io(),
+      linkedAgent: (fetch?: Fetch) => (present ? scene.io().linkedAgent(fetch) : linkedAgent()),
+    }
+    const started = await startProxy(io, { listen: '127.0.0.1:0', upstream: scene.resource })
+    running.push(started)
+    port = started.port
+    expect((await ask('/echo', { method: 'POST', body: 'x' })).json).toMatchObject({ error: 'unlinked' })
+    present = true
+    expect((await ask('/echo', { method: 'POST', body: 'x' })).status).toBe(200)
+    // Unlinked and linked again while it runs.
+    await scene.agent().unlink()
+    expect((await ask('/echo')).json).toMatchObject({ error: 'unlinked' })
+    await scene.linkAgain()
+    expect((await ask('/echo')).status).toBe(200)
+  })
+
+  it('NEG-14 a program that dawdles, is refused, and hangs up in the middle, leaves the proxy standing', async () => {
+    const scene = await start({ linked: false })
+    const { host } = scene.server
+    const request = httpRequest({ host: '127.0.0.1', port, path: '/echo', method: 'POST' })
+    request.on('error', () => undefined)
+    request.write('x')
+    const answered = once(request, 'response')
+    await host.until(() => host.asleep().includes(1000))
+    await host.advance(1000)
+    const [answer] = (await answered) as [IncomingMessage]
+    expect(answer.statusCode).toBe(503)
+    request.destroy()
+    for (const size of [1, 2 * 1024 * 1024]) {
+      const cut = connect(port, '127.0.0.1')
+      cut.on('error', () => undefined)
+      cut.write(`POST /echo HTTP/1.1\r\nHost: localhost\r\nContent-Length: 9999999\r\n\r\n${'x'.repeat(size)}`)
+      await host.until(() => size > 1 || host.asleep().includes(1000))
+      cut.resetAndDestroy()
+      await host.until(() => host.asleep().length === 0)
+    }
+    expect((await ask('/echo', { method: 'POST', body: 'x' })).status).toBe(503)
   })
 
   it('an API that is away, cuts, or keeps silent is 502 or 504', async () => {

@@ -34,6 +34,8 @@ export interface Scene {
   io(input?: string, env?: Record<string, string>): SceneIo
   /** Every text that must never leave: refresh tokens, old and new, and the private half of the key. */
   secrets(): Promise<readonly string[]>
+  /** As when a person links it once more, with the same key. */
+  linkAgain(): Promise<void>
   close(): Promise<void>
 }
 
@@ -150,6 +152,7 @@ export async function programScene(
       const texts = [record?.refreshToken, record?.previousRefreshToken, privateHalf(key)]
       return texts.filter((text) => text !== undefined)
     },
+    linkAgain: () => link(server, { bound, resource, credentials, keys }),
     async close() {
       await api.close()
       await new Promise<void>((resolve) => {

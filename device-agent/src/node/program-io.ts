@@ -6,7 +6,7 @@ import type { Fetch } from '../core/exchange.ts'
 import type { Terminal } from './terminal-screen.ts'
 
 export interface ProgramIo {
-  readonly stdin: AsyncIterable<string | Uint8Array>
+  readonly stdin: AsyncIterable<string | Uint8Array> | Iterable<string | Uint8Array>
   readonly stdout: Terminal
   readonly stderr: Terminal
   readonly env: Readonly<Record<string, string | undefined>>

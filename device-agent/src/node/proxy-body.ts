@@ -22,12 +22,14 @@ export async function readBody(source: AsyncIterable<Uint8Array>, sleep: Sleep):
   try {
     for (let size = 0; ; ) {
       const next = bytes.next()
+      // Whoever hangs up before anybody reads on must not end the process.
+      next.catch(() => undefined)
       const got = await Promise.race([next, late])
       if (got === 'late') return rest(chunks, next, bytes)
       if (got.done) return Buffer.concat(chunks)
       size += got.value.byteLength
       chunks.push(got.value)
-      if (size > LARGEST_KEPT_BYTES) return rest(chunks, bytes.next(), bytes)
+      if (size > LARGEST_KEPT_BYTES) return rest(chunks, undefined, bytes)
     }
   } finally {
     done.abort()
@@ -36,9 +38,9 @@ export async function readBody(source: AsyncIterable<Uint8Array>, sleep: Sleep):
 
 async function* rest(
   chunks: readonly Uint8Array[],
-  next: Promise<IteratorResult<Uint8Array>>,
+  next: Promise<IteratorResult<Uint8Array>> | undefined,
   bytes: Bytes,
 ): AsyncGenerator<Uint8Array> {
   yield* chunks
-  for (let got = await next; !got.done; got = await bytes.next()) yield got.value
+  for (let got = await (next ?? bytes.next()); !got.done; got = await bytes.next()) yield got.value
 }

@@ -8,7 +8,7 @@ import { pipeline } from 'node:stream/promises'
 import type { ReadableStream } from 'node:stream/web'
 import type { Host } from '@latchkey/shared'
 import type { DeviceAgent } from '../core/agent.ts'
-import { AgentError } from '../core/errors.ts'
+import { AgentError, isAgentError } from '../core/errors.ts'
 import { unreachable } from '../core/exchange.ts'
 import { errorCode } from './file-system.ts'
 import type { ProgramIo, ProgramOptions } from './program-io.ts'
@@ -38,7 +38,7 @@ export interface RunningProxy {
   close(): Promise<void>
 }
 
-/** Runs until it is told to stop. @throws AgentError `usage`, `unlinked`, `storage` */
+/** Runs until it is told to stop. @throws AgentError `usage`, `storage` */
 export async function proxy(io: ProgramIo, options: ProxyOptions): Promise<number> {
   const running = await startProxy(io, options)
   const { host } = readListen(options.listen)
@@ -52,21 +52,36 @@ export async function proxy(io: ProgramIo, options: ProxyOptions): Promise<numbe
   return 0
 }
 
-/** Listens, and returns when requests are taken. @throws AgentError `usage`, `unlinked`, `storage` */
+/** Listens, and returns when requests are taken. @throws AgentError `usage`, `storage` */
 export async function startProxy(
-  io: Pick<ProgramIo, 'host' | 'fetch' | 'stderr' | 'linkedAgent'>,
+  io: Pick<ProgramIo, 'host' | 'fetch' | 'linkedAgent'>,
   options: ProxyOptions,
 ): Promise<RunningProxy> {
   const place = readListen(options.listen)
   const base = readUpstream(options.upstream)
   const { host } = io
-  const api = upstream({ host, answerSeconds: options.timeout ?? ANSWER_SECONDS, idleSeconds: IDLE_SECONDS })
-  // Only what goes to the API takes the way that leaves everything as it is.
-  const agent = await io.linkedAgent((url, init) =>
-    url === base || url.startsWith(`${base}/`) || url.startsWith(`${base}?`)
-      ? api.fetch(url, init)
-      : io.fetch(url, init),
-  )
+  const { timeout: answerSeconds = ANSWER_SECONDS } = options
+  if (!(answerSeconds > 0)) throw new AgentError('usage', 'The timeout is a number of seconds.')
+  const api = upstream({ host, answerSeconds, idleSeconds: IDLE_SECONDS })
+  let found: DeviceAgent | undefined
+  /** The agent of the present link: this may run before somebody links, and after somebody links anew. */
+  const linked = async (): Promise<DeviceAgent> => {
+    // Only what goes to the API takes the way that leaves everything as it is.
+    found ??= await io.linkedAgent((url, init) =>
+      url.startsWith(`${base}/`) ? api.fetch(url, init) : io.fetch(url, init),
+    )
+    return found
+  }
+  const agent: Context['agent'] = {
+    async fetch(url, init, wish) {
+      try {
+        return await (await linked()).fetch(url, init, wish)
+      } catch (error) {
+        if (isAgentError(error, 'unlinked')) found = undefined
+        throw error
+      }
+    },
+  }
   const context: Context = { agent, base, host, options, hasPrefix: new URL(base).pathname !== '/' }
   const server = createServer({ headersTimeout: HEAD_MS, requestTimeout: 0 }, (request, response) => {
     forward(context, request, response).catch((error: unknown) => {
@@ -94,7 +109,7 @@ export async function startProxy(
 }
 
 interface Context {
-  readonly agent: DeviceAgent
+  readonly agent: Pick<DeviceAgent, 'fetch'>
   readonly base: string
   readonly hasPrefix: boolean
   readonly host: Host
