@@ -27,21 +27,21 @@ export function pageFile(brand: CheckedBrand): string {
 </head>
 <body>
 <p id="announcement" class="unseen" role="status"></p>
-<main id="stage" data-picture="waiting">
+<main id="stage">
 <div id="words">
 <p id="brand"><svg viewBox="0 0 32 32" aria-hidden="true"><rect width="32" height="32" rx="9"/><g>${KEY_MARK}</g></svg><span>${name}</span></p>
 <h1 id="title">One moment</h1>
-<p id="lead"></p>
-<p id="address" dir="ltr"></p>
-<p id="ask"></p>
-<p id="code" role="img" dir="ltr"></p>
+<p id="lead" hidden></p>
+<p id="address" dir="ltr" hidden></p>
+<p id="ask" hidden></p>
+<p id="code" role="img" dir="ltr" hidden></p>
 <button id="ok" type="button" hidden></button>
 <p id="status" hidden></p>
 </div>
 <div id="side">
 <div id="picture">
-<div id="card"><svg id="square" role="img" aria-label="QR code for the address" shape-rendering="crispEdges"><rect width="100%" height="100%" fill="#ffffff"/><path fill="#000000"/></svg></div>
-${DRAWINGS.map(([kind, drawing]) => `<svg class="drawing" data-kind="${kind}" viewBox="0 0 120 120" aria-hidden="true">${drawing}</svg>`).join('\n')}
+<div id="card" data-kind="square" hidden><svg id="square" role="img" aria-label="QR code for the address" shape-rendering="crispEdges"><rect width="100%" height="100%" fill="#ffffff"/><path fill="#000000"/></svg></div>
+${DRAWINGS.map(([kind, drawing]) => `<svg class="drawing" data-kind="${kind}" viewBox="0 0 120 120" aria-hidden="true"${kind === 'waiting' ? '' : ' hidden'}>${drawing}</svg>`).join('\n')}
 </div>
 <div id="timer" role="timer" hidden><svg viewBox="0 0 40 40" aria-hidden="true"><circle class="track" cx="20" cy="20" r="17"/><circle id="ring" cx="20" cy="20" r="17" pathLength="100"/></svg><span id="count"></span><span id="unit"></span></div>
 </div>

@@ -30,6 +30,8 @@ export interface Timer {
   readonly urgent: boolean
 }
 
+const LONGEST_MESSAGE = 160
+
 /** The page's own state, beside those of the agent: the agent does not answer. */
 export const LOST: View = {
   picture: 'offline',
@@ -92,7 +94,7 @@ export function viewOf(screen: ScreenData, around: Circumstances): View {
       return {
         picture: 'offline',
         title: 'No connection',
-        ...(screen.message ? { lead: screen.message } : {}),
+        ...(screen.message ? { lead: shortened(screen.message) } : {}),
         status: wait > 0 ? `Trying again in ${inWords(wait)}.` : 'Trying again now.',
       }
     }
@@ -100,7 +102,7 @@ export function viewOf(screen: ScreenData, around: Circumstances): View {
       return {
         picture: 'warning',
         title: 'That did not work',
-        lead: screen.message ?? again,
+        lead: screen.message === undefined ? again : shortened(screen.message),
         ...press('OK'),
       }
   }
@@ -147,6 +149,11 @@ function timerOf(secondsLeft: number, lifetime: number): Timer {
     unit: `${unit}${count === 1 ? '' : 's'} left`,
     urgent,
   }
+}
+
+/** What a server says may be a page long; the whole of it is in the log. */
+function shortened(text: string): string {
+  return text.length <= LONGEST_MESSAGE ? text : `${text.slice(0, LONGEST_MESSAGE - 1).trimEnd()}…`
 }
 
 function inWords(seconds: number): string {

@@ -22,12 +22,12 @@ export interface Panel {
   wake(): void
 }
 
-export function spareThePanel(stage: HTMLElement): Panel {
+export function spareThePanel(body: HTMLElement, stage: HTMLElement): Panel {
   let minutes = 0
   let idleMinutes = 0
   const wake = () => {
     idleMinutes = 0
-    stage.classList.remove('dim')
+    body.classList.remove('dim')
   }
   setInterval(() => {
     minutes += 1
@@ -35,7 +35,7 @@ export function spareThePanel(stage: HTMLElement): Panel {
     const [x, y] = PATH[minutes % PATH.length] ?? [0, 0]
     stage.style.setProperty('--shift-x', `${wholePixels(x)}px`)
     stage.style.setProperty('--shift-y', `${wholePixels(y)}px`)
-    stage.classList.toggle('dim', idleMinutes >= DIM_AFTER_MINUTES)
+    body.classList.toggle('dim', idleMinutes >= DIM_AFTER_MINUTES)
   }, MINUTE_MS)
   for (const sign of ['pointermove', 'keydown', 'touchstart']) addEventListener(sign, wake, { passive: true })
   return { wake }

@@ -4,7 +4,9 @@ import type { Square } from '../page-message.ts'
 /** ISO 18004: four light modules on each side. */
 const QUIET = 4
 /** Less of its size than this makes text unreadable from afar: it is then broken over several lines instead. */
-const SMALLEST = 0.72
+const SMALLEST = 0.75
+/** Of the height, on each side. */
+const MARGIN = 0.06
 
 /** As large as its place allows, with the same whole number of device pixels for every module. */
 export function drawSquare(svg: SVGSVGElement, square: Square | undefined): void {
@@ -29,15 +31,34 @@ export function drawSquare(svg: SVGSVGElement, square: Square | undefined): void
   path.setAttribute('d', square.path)
 }
 
-/** Shrinks one line until it fits; when that would make it too small, it takes more lines. */
-export function fitText(element: HTMLElement): void {
-  element.style.removeProperty('font-size')
-  element.classList.remove('long')
-  const room = element.parentElement?.clientWidth ?? 0
-  const needed = element.scrollWidth
-  if (room === 0 || needed <= element.clientWidth) return
-  const ratio = element.clientWidth / needed
-  if (ratio < SMALLEST) element.classList.add('long')
-  const size = Number.parseFloat(getComputedStyle(element).fontSize)
-  element.style.fontSize = `${Math.floor(size * Math.max(ratio, SMALLEST))}px`
+/** Makes each of `lines` as large as its place allows, and all of `words` smaller when together they are too high. */
+export function fitWords(words: HTMLElement, lines: readonly HTMLElement[]): void {
+  words.style.removeProperty('--squeeze')
+  for (const line of lines) fitLine(line)
+  const foot = Number.parseFloat(getComputedStyle(words).marginBlockEnd)
+  const room = innerHeight * (1 - 2 * MARGIN) - foot
+  for (let squeeze = 0.95; words.scrollHeight > room && squeeze > 0.4; squeeze -= 0.05) {
+    words.style.setProperty('--squeeze', String(squeeze))
+    for (const line of lines) fitLine(line)
+  }
+}
+
+/** Shrinks until it fits on one line; when that would make it too small, it takes more lines. */
+function fitLine(line: HTMLElement): void {
+  line.style.removeProperty('font-size')
+  line.classList.remove('long')
+  const ratio = overflowOf(line)
+  if (ratio < SMALLEST) line.classList.add('long')
+  shrink(line, overflowOf(line))
+}
+
+/** 1 when it fits, less when it is too wide. */
+function overflowOf(line: HTMLElement): number {
+  return line.scrollWidth > line.clientWidth ? line.clientWidth / line.scrollWidth : 1
+}
+
+function shrink(line: HTMLElement, ratio: number): void {
+  if (ratio === 1) return
+  const size = Number.parseFloat(getComputedStyle(line).fontSize)
+  line.style.fontSize = `${Math.floor(size * ratio)}px`
 }

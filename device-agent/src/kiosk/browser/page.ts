@@ -3,7 +3,7 @@
 import type { PageMessage } from '../page-message.ts'
 import { LOST, type Timer, type View, viewOf } from '../view.ts'
 import { spareThePanel } from './burn-in.ts'
-import { drawSquare, fitText } from './fitting.ts'
+import { drawSquare, fitWords } from './fitting.ts'
 import { connect } from './link.ts'
 
 const at = <T extends Element>(id: string, kind: new () => T): T => {
@@ -13,6 +13,7 @@ const at = <T extends Element>(id: string, kind: new () => T): T => {
 }
 
 const stage = at('stage', HTMLElement)
+const words = at('words', HTMLElement)
 const title = at('title', HTMLHeadingElement)
 const lead = at('lead', HTMLElement)
 const address = at('address', HTMLElement)
@@ -25,10 +26,11 @@ const ring = at('ring', SVGCircleElement)
 const count = at('count', HTMLElement)
 const unit = at('unit', HTMLElement)
 const square = at('square', SVGSVGElement)
+const pictures = document.querySelectorAll('#picture > [data-kind]')
 const announcement = at('announcement', HTMLElement)
 
 const idle = document.documentElement.dataset['idle']
-const panel = spareThePanel(stage)
+const panel = spareThePanel(document.body, stage)
 
 let message: PageMessage | undefined
 let arrivedAt = 0
@@ -72,8 +74,7 @@ function draw(): void {
   const view = currentView()
   if (view === undefined) return
   drawTimer(view.timer)
-  write(status, view.status ?? '')
-  status.hidden = view.status === undefined
+  write(status, view.status)
   const next = JSON.stringify({ ...view, timer: undefined, status: undefined, square: message?.square })
   if (next === shown) return
   shown = next
@@ -93,23 +94,23 @@ function currentView(): View | undefined {
 }
 
 function drawWords(view: View): void {
-  stage.dataset['picture'] = view.picture
+  const coded = view.groups !== undefined
+  stage.className = coded ? (message?.screen.opened ? 'coded opened' : 'coded') : 'plain'
+  for (const picture of pictures) picture.toggleAttribute('hidden', picture.getAttribute('data-kind') !== view.picture)
   write(title, view.title)
-  write(lead, view.lead ?? '')
-  write(address, view.address ?? '')
-  write(ask, view.ask ?? '')
+  write(lead, view.lead)
+  write(address, view.address)
+  write(ask, view.ask)
+  code.hidden = !coded
   code.replaceChildren(...(view.groups ?? []).map(group))
-  if (view.groups === undefined) code.removeAttribute('aria-label')
-  else code.setAttribute('aria-label', message?.spoken ?? view.groups.join(' '))
-  ok.hidden = view.button === undefined
-  write(ok, view.button ?? '')
+  if (coded) code.setAttribute('aria-label', message?.spoken ?? view.groups.join(' '))
+  else code.removeAttribute('aria-label')
+  write(ok, view.button)
   if (!ok.hidden) ok.focus({ preventScroll: true })
   write(announcement, [view.title, view.lead, view.address].filter((part) => part !== undefined).join('. '))
   // What is no longer shown is no longer there: a screenshot or a debugger finds no old code.
   drawSquare(square, view.picture === 'square' ? message?.square : undefined)
-  fitText(title)
-  fitText(address)
-  fitText(code)
+  fitWords(words, [title, address, code])
 }
 
 function drawTimer(left: Timer | undefined): void {
@@ -127,6 +128,8 @@ function group(letters: string): HTMLElement {
   return element
 }
 
-function write(element: Element, text: string): void {
-  if (element.textContent !== text) element.textContent = text
+/** Nothing to say hides the element. */
+function write(element: HTMLElement, text: string | undefined): void {
+  element.hidden = text === undefined
+  if (element.textContent !== (text ?? '')) element.textContent = text ?? ''
 }
