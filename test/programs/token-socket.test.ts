@@ -129,20 +129,25 @@ describe('what it gives', () => {
     expect(decodeJwt(given['DPoP'] ?? '')).toMatchObject({ htm: 'POST', htu: url })
   })
 
-  it('SOC-01 a nonce that the API gave goes to the agent, for proofs to that API', async () => {
-    const heard: string[] = []
-    const agent = scene.agent()
-    await serve({
-      agent: {
-        accessToken: (wish) => agent.accessToken(wish),
-        authorize: (request, wish) => agent.authorize(request, wish),
-        hear: (url, headers) => heard.push(url, headers.get('dpop-nonce') ?? ''),
-      },
-    })
-    const url = `${scene.resource}/books`
-    await ask({ authorize: { method: 'GET', url } })
-    await ask({ authorize: { method: 'GET', url, nonce: 'n-1' } })
-    expect(heard).toEqual([url, 'n-1'])
+  it('SOC-01 a nonce that the API gave, told to the agent, makes headers that pass', async () => {
+    const strict = await programScene({ nonces: true })
+    strict.api.get('/books', { preHandler: strict.api.requireToken() }, () => 'read')
+    await serve({ agent: strict.agent(), audiences: [strict.resource] })
+    const authorize = { method: 'GET', url: `${strict.resource}/books` }
+    const read = async (nonce?: string) => {
+      const { headers } = await ask({ authorize: nonce === undefined ? authorize : { ...authorize, nonce } })
+      return fetch(authorize.url, { headers: headers as Record<string, string> })
+    }
+    const refused = await read()
+    expect([refused.status, refused.headers.get('www-authenticate')]).toEqual([
+      401,
+      expect.stringContaining('use_dpop_nonce'),
+    ])
+    const nonce = refused.headers.get('dpop-nonce') ?? ''
+    expect(await (await read(nonce)).text()).toBe('read')
+    // Known from then on, without being told.
+    expect((await read()).status).toBe(200)
+    await strict.close()
   })
 
   it('AGT-10 a rejected token is replaced once, and no program can make a loop of refreshes of it', async () => {
@@ -305,7 +310,7 @@ describe('what it refuses', () => {
   it('SOC-01 a failure that nobody foresaw tells programs nothing, and the operator all', async () => {
     const failure = new Error('canary-inside')
     const broken = () => Promise.reject(failure)
-    await serve({ agent: { accessToken: broken, authorize: broken } })
+    await serve({ agent: { accessToken: broken, authorize: broken, hear: () => undefined } })
     expect(await ask({})).toEqual({ error: 'failed', error_description: 'The agent could not do it.' })
     expect(trouble.splice(0)).toEqual([failure])
   })

@@ -22,8 +22,6 @@ export async function readBody(source: AsyncIterable<Uint8Array>, sleep: Sleep):
   try {
     for (let size = 0; ; ) {
       const next = bytes.next()
-      // Whoever hangs up before anybody reads on must not end the process.
-      next.catch(() => undefined)
       const got = await Promise.race([next, late])
       if (got === 'late') return rest(chunks, next, bytes)
       if (got.done) return Buffer.concat(chunks)

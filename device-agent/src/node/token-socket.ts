@@ -25,8 +25,8 @@ const BETWEEN_REJECTIONS_MS = 30_000
 export interface TokenSource {
   accessToken(wish: TokenWish): Promise<AccessToken>
   authorize(request: ApiRequest, wish: TokenWish): Promise<Readonly<Record<string, string>>>
-  /** Takes in what came beside an API's answer, for the next proof to it. Without it, nonces cannot be told. */
-  hear?(url: string, headers: Headers): void
+  /** Takes in what came beside an API's answer, for the next proof to it. */
+  hear(url: string, headers: Headers): void
 }
 
 export interface TokenSocketOptions {
@@ -153,7 +153,7 @@ function answerer(options: TokenSocketOptions & { readonly host: Host }): Answer
       return { access_token: token, token_type: tokenType, resource, ...expiry(host, secondsLeft) }
     }
     const { method, url, nonce } = authorize
-    if (nonce !== undefined) agent.hear?.(url, new Headers({ 'dpop-nonce': nonce }))
+    if (nonce !== undefined) agent.hear(url, new Headers({ 'dpop-nonce': nonce }))
     const { authorization = '', dpop } = await agent.authorize({ method, url }, wish)
     return { resource, headers: { Authorization: authorization, ...(dpop === undefined ? {} : { DPoP: dpop }) } }
   }
