@@ -31,7 +31,9 @@ export interface ServedKiosk {
   readonly address: string
 }
 
-export async function serveKiosk(options: Partial<KioskOptions> & { readonly files: KioskFiles }): Promise<ServedKiosk> {
+export async function serveKiosk(
+  options: Partial<KioskOptions> & { readonly files: KioskFiles },
+): Promise<ServedKiosk> {
   const host = fakeHost()
   const screen = openScreen(host.clock)
   const server = kioskServer({ screen, machine: host, port: 0, ...options })

@@ -1,7 +1,6 @@
 // What a screen of the device may know: one small state, made from the agent's news. Everything that shows, writes or
 // speaks it starts here, so no device_code and no token can get further than this file. Who is told of a change is
 // screen.ts; the form that leaves the process is screen-data.ts.
-import type { LinkState } from '../core/agent.ts'
 import type { AgentError } from '../core/errors.ts'
 import type { LinkRequest } from '../core/link-request.ts'
 import { plainText } from './plain-text.ts'
@@ -12,14 +11,18 @@ export type ShownRequest = Pick<
   'userCode' | 'verificationUri' | 'verificationUriComplete' | 'expiresAtMonotonic'
 >
 
-/** What the daemon tells its screens, beyond one attempt to link. */
-export type DaemonNews =
-  | { readonly kind: 'unlinked' }
+/** What screens are told: every state of one attempt to link (`LinkState`), and what a daemon knows beyond it. */
+export type ScreenNews =
+  | { readonly kind: 'asking' | 'cancelled' | 'unlinked' }
+  | { readonly kind: 'waiting'; readonly request: ShownRequest; readonly opened?: boolean | undefined }
   /** Somebody has this code on their phone. */
   | { readonly kind: 'opened'; readonly request: ShownRequest }
-  /** Linked, or on the way there, and no answer from the server. */
+  /** A code is out, and the server did not answer. */
+  | { readonly kind: 'retrying'; readonly request: ShownRequest; readonly reason: string; readonly inSeconds: number }
+  /** No code is out, and the server does not answer. */
   | { readonly kind: 'offline'; readonly reason: string; readonly inSeconds: number }
   | { readonly kind: 'linked'; readonly linked: { readonly subject: Named | undefined } }
+  | { readonly kind: 'failed'; readonly error: Pick<AgentError, 'reason' | 'message'> }
   /** It was linked, and a person has to do it again. */
   | { readonly kind: 'needs_linking' }
 
@@ -27,8 +30,6 @@ interface Named {
   readonly name?: string | undefined
   readonly email?: string | undefined
 }
-
-export type ScreenNews = LinkState | DaemonNews
 
 /** Trouble that mends itself: why, in a sentence, and when the next attempt is made. */
 export interface Trouble {
@@ -68,9 +69,9 @@ export type ScreenState =
 export function screenStateOf(news: ScreenNews, previous: ScreenState, now: number): ScreenState {
   switch (news.kind) {
     case 'waiting':
-      return codeState(news.request, previous, now)
+      return news.opened ? openedState(news.request, previous, now) : codeState(news.request, previous, now)
     case 'opened':
-      return { ...codeState(news.request, previous, now), opened: true }
+      return openedState(news.request, previous, now)
     case 'retrying':
       return { ...codeState(news.request, previous, now), trouble: troubleOf(news, now) }
     case 'offline':
@@ -103,6 +104,10 @@ function codeState(request: ShownRequest, previous: ScreenState, now: number): C
   }
 }
 
+function openedState(request: ShownRequest, previous: ScreenState, now: number): CodeState {
+  return { ...codeState(request, previous, now), opened: true }
+}
+
 function troubleOf(news: { readonly reason: string; readonly inSeconds: number }, now: number): Trouble {
   return { reason: plainText(news.reason), retryAtMonotonic: now + news.inSeconds * 1000 }
 }
@@ -111,7 +116,7 @@ function nameOf(subject: Named | undefined): string | undefined {
   return plainText(subject?.name || subject?.email || '') || undefined
 }
 
-function failureState(error: AgentError): ScreenState {
+function failureState(error: Pick<AgentError, 'reason' | 'message'>): ScreenState {
   if (error.reason === 'denied' || error.reason === 'expired') return { kind: error.reason }
   if (error.reason === 'unlinked') return { kind: 'needs_linking' }
   return { kind: 'problem', message: plainText(error.message) }
