@@ -101,7 +101,8 @@ describe('the agent’s command, a server and a person', () => {
       if (event.event === 'waiting') await person.decide(event.user_code, 'deny')
     })
     expect(run.code).toBe(3)
-    expect(events).toEqual(['asking', 'waiting', 'failed'])
+    // Whether the device heard that its code was opened depends on who was faster.
+    expect(events.filter((event) => event !== 'opened')).toEqual(['asking', 'waiting', 'failed'])
     expect(JSON.parse(run.stdout.trim().split('\n').at(-1) ?? '')).toMatchObject({ event: 'failed', reason: 'denied' })
     expect((await runAgent(['status', ...state('refused')])).code).toBe(5)
   })
