@@ -11,6 +11,7 @@ export {
 } from './core/client.ts'
 export type { KeyFit } from './core/connection.ts'
 export * from './core/credentials.ts'
+export type { DaemonState, Found } from './core/daemon-step.ts'
 export * from './core/errors.ts'
 export type { Fetch, Wire } from './core/exchange.ts'
 export { type KeyStore, memoryKeys } from './core/keys.ts'

@@ -15,6 +15,7 @@ import {
 import type { Client, DeviceDescription } from './client.ts'
 import { Connection, type KeyFit } from './connection.ts'
 import type { CredentialRecord, CredentialStore, StoredAccessToken, Subject, TokenType } from './credentials.ts'
+import type { Found } from './daemon-step.ts'
 import { AgentError, isAgentError } from './errors.ts'
 import type { Fetch, Wire } from './exchange.ts'
 import { HeldLink, tokenFor, unlinked } from './held-link.ts'
@@ -274,6 +275,13 @@ export class DeviceAgent {
       if (objection === 'invalid_token') rejected = stored.token
       await answer.body?.cancel()
     }
+  }
+
+  /** What there is on this device, without asking the server: see `Found`. */
+  async found(): Promise<Found> {
+    const found = await this.#link.recall()
+    if (typeof found === 'object') return (await this.#isUsable(found)) ? 'linked' : 'ended'
+    return found === 'none' ? 'nothing' : found
   }
 
   /** Takes in what came beside an API's answer to a request that somebody else sent: its nonce, its time. */

@@ -31,7 +31,9 @@ export class TokenLives {
   }
 
   #life(stored: StoredAccessToken): Life {
-    const known = this.#lives.get(stored.token)
+    // Some servers hand out the same token again, with a new life.
+    const name = `${stored.obtainedAt} ${stored.token}`
+    const known = this.#lives.get(name)
     if (known) return known
     const { obtainedAt, expiresAt = Number.POSITIVE_INFINITY, refreshAt = Number.POSITIVE_INFINITY } = stored
     const age = this.#clock.now() - obtainedAt
@@ -44,7 +46,7 @@ export class TokenLives {
     // A daemon sees a new token every few minutes for years.
     const oldest = this.#lives.size >= 32 ? this.#lives.keys().next().value : undefined
     if (oldest !== undefined) this.#lives.delete(oldest)
-    this.#lives.set(stored.token, life)
+    this.#lives.set(name, life)
     return life
   }
 }

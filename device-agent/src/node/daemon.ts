@@ -2,7 +2,7 @@
 // trigger and what the screens are told; the agent does the work. Which screens and programs there are is main.ts.
 import type { Host } from '@latchkey/shared'
 import type { DeviceAgent, Linked, LinkState } from '../core/agent.ts'
-import { type DaemonEvent, type DaemonState, daemonStep, type Found, type Start } from '../core/daemon-step.ts'
+import { type DaemonEvent, type DaemonState, daemonStep, type Start } from '../core/daemon-step.ts'
 import { AgentError } from '../core/errors.ts'
 import type { LinkRequest } from '../core/link-request.ts'
 import { backoffSeconds } from '../core/pace.ts'
@@ -43,12 +43,15 @@ export interface Daemon {
 
 /** Somebody else may have linked or unlinked this device. */
 const LOOK_EVERY_MS = 15_000
+/** However short its tokens live, a server is asked for the next one this seldom. */
+const REFRESH_EVERY_MS = 15_000
 const STOP_WITHIN_MS = 3_000
 
 export function daemon(options: DaemonOptions): Daemon {
   const { agent, host, onNews, splaySeconds = 0, once = false, signal } = options
   let state: DaemonState | Start = { kind: 'starting' }
   let isTriggered = false
+  let refreshedAt = Number.NEGATIVE_INFINITY
   let nap: AbortController | undefined
 
   const hear = (event: DaemonEvent): void => {
@@ -67,15 +70,10 @@ export function daemon(options: DaemonOptions): Daemon {
     signal.throwIfAborted()
   }
 
-  const lookAtDisk = async (): Promise<Found> => {
-    const status = await agent.status()
-    if (status.kind === 'unlinked') return status.damaged ? 'damaged' : 'nothing'
-    return (await agent.linked()) ? 'linked' : 'ended'
-  }
   /** The disk may be slow to come back: what cannot be read now changes nothing. */
   const look = async (): Promise<DaemonEvent> => {
     try {
-      return { kind: 'found', what: await lookAtDisk() }
+      return { kind: 'found', what: await agent.found() }
     } catch (error) {
       if (error instanceof AgentError) return { kind: 'failed', error }
       throw error
@@ -99,6 +97,7 @@ export function daemon(options: DaemonOptions): Daemon {
   const refresh = async (): Promise<void> => {
     onNews({ kind: 'refreshing' })
     await agent.accessToken({ signal, minimumSecondsLeft: Number.POSITIVE_INFINITY })
+    refreshedAt = host.clock.monotonic()
     await tellLinked()
   }
   /** Does `work`, and says how it went. What is no AgentError is a mistake of ours or the end of the process. */
@@ -133,8 +132,12 @@ export function daemon(options: DaemonOptions): Daemon {
 
   const wait = async (): Promise<DaemonEvent> => {
     const due = state.kind === 'linked' ? await agent.secondsUntilRefresh().catch(noneIfUnreadable) : noneIfUnreadable()
-    if (due === 0) return { kind: 'refresh_due' }
-    await rest(Math.min(Math.ceil(due * 1000), LOOK_EVERY_MS))
+    if (due === 0 && host.clock.monotonic() - refreshedAt >= REFRESH_EVERY_MS) {
+      // Nothing to refresh may also mean that somebody has just unlinked this device.
+      const found = await look()
+      return daemonStep(state, found) === state ? { kind: 'refresh_due' } : found
+    }
+    await rest(due === 0 ? REFRESH_EVERY_MS : Math.min(Math.ceil(due * 1000), LOOK_EVERY_MS))
     return isTriggered ? { kind: 'triggered' } : look()
   }
 
@@ -145,8 +148,9 @@ export function daemon(options: DaemonOptions): Daemon {
   }
 
   const live = async (): Promise<void> => {
-    await host.sleep((splaySeconds * 1000 * (host.entropy(1)[0] ?? 0)) / 256, signal)
-    hear({ kind: 'found', what: await lookAtDisk() })
+    const splayMs = (splaySeconds * 1000 * (host.entropy(1)[0] ?? 0)) / 256
+    if (splayMs > 0) await host.sleep(splayMs, signal)
+    hear({ kind: 'found', what: await agent.found() })
     if (state.kind === 'linked') {
       // Clears away a code that is left over.
       await agent.resume()
