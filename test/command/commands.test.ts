@@ -77,7 +77,11 @@ describe('latchkey', () => {
       expect((await run('user list')).out[0]).toMatch(/\tactive$/)
       const before = onDisk()
       const changed = await run('user passwd ana@example.com --password-stdin', 'another long sentence\n')
-      expect(changed).toEqual({ code: 0, out: [], err: ['New password for ana@example.com; signed out everywhere, 0 links ended'] })
+      expect(changed).toEqual({
+        code: 0,
+        out: [],
+        err: ['New password for ana@example.com; signed out everywhere, 0 links ended'],
+      })
       expect(onDisk()).not.toBe(before)
     })
 

@@ -27,7 +27,7 @@ export function readListen(listen: string): Place {
 /** The base that paths are put behind, without a slash at its end. @throws AgentError `usage` */
 export function readUpstream(upstream: string): string {
   const url = isSafeAddress(upstream) ? new URL(upstream) : undefined
-  if (!url || url.search !== '' || url.hash !== '' || url.username !== '' || url.password !== '') {
+  if (url?.search !== '' || url.hash !== '' || url.username !== '' || url.password !== '') {
     throw new AgentError(
       'usage',
       `The upstream must be an https address (http only on this machine), not "${upstream}".`,
