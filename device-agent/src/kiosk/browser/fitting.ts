@@ -29,6 +29,14 @@ export function drawSquare(svg: SVGSVGElement, square: Square | undefined): void
   svg.setAttribute('width', String(side))
   svg.setAttribute('height', String(side))
   path.setAttribute('d', square.path)
+  svg.style.translate = 'none'
+  const { left, top } = svg.getBoundingClientRect()
+  svg.style.translate = `${toPixel(left)}px ${toPixel(top)}px`
+}
+
+/** The way from here to the nearest whole device pixel. */
+function toPixel(at: number): number {
+  return Math.round(at * devicePixelRatio) / devicePixelRatio - at
 }
 
 /** Makes each of `lines` as large as its place allows, and all of `words` smaller when together they are too high. */
@@ -44,7 +52,7 @@ export function fitWords(words: HTMLElement, lines: readonly HTMLElement[]): voi
 }
 
 /** Shrinks until it fits on one line; when that would make it too small, it takes more lines. */
-function fitLine(line: HTMLElement): void {
+export function fitLine(line: HTMLElement): void {
   line.style.removeProperty('font-size')
   line.classList.remove('long')
   const ratio = overflowOf(line)

@@ -3,7 +3,7 @@
 import type { PageMessage } from '../page-message.ts'
 import { LOST, type Timer, type View, viewOf } from '../view.ts'
 import { spareThePanel } from './burn-in.ts'
-import { drawSquare, fitWords } from './fitting.ts'
+import { drawSquare, fitLine, fitWords } from './fitting.ts'
 import { connect } from './link.ts'
 
 const at = <T extends Element>(id: string, kind: new () => T): T => {
@@ -75,7 +75,7 @@ function draw(): void {
   if (view === undefined) return
   drawTimer(view.timer)
   write(status, view.status)
-  const next = JSON.stringify({ ...view, timer: undefined, status: undefined, square: message?.square })
+  const next = JSON.stringify({ ...view, timer: undefined, status: view.status !== undefined, square: message?.square })
   if (next === shown) return
   shown = next
   drawWords(view)
@@ -109,7 +109,11 @@ function drawWords(view: View): void {
   if (!ok.hidden) ok.focus({ preventScroll: true })
   write(announcement, [view.title, view.lead, view.address].filter((part) => part !== undefined).join('. '))
   // What is no longer shown is no longer there: a screenshot or a debugger finds no old code.
-  drawSquare(square, view.picture === 'square' ? message?.square : undefined)
+  const shownSquare = view.picture === 'square' ? message?.square : undefined
+  // On a small panel the address lies below both, and leaves them the rest.
+  fitLine(address)
+  stage.style.setProperty('--foot', `${address.offsetHeight}px`)
+  drawSquare(square, shownSquare)
   fitWords(words, [title, address, code])
 }
 
