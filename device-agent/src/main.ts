@@ -48,6 +48,8 @@ interface LinkOptions extends CommonOptions {
   readonly name?: string
   readonly model?: string
   readonly json?: boolean
+  /** False: tokens bound to no key, for programs that can carry no proof. */
+  readonly key: boolean
 }
 
 /** The real process: Ctrl-C and SIGTERM abort once, so that a second one ends a stuck process the hard way. */
@@ -119,6 +121,7 @@ function describe(io: AgentIo, exit: (code: number) => void): Command {
     .option('--resource <url>', 'the API that the tokens are for')
     .option('--name <name>', 'what the person sees this device called', hostname())
     .option('--model <model>', 'what the person sees this device described as')
+    .option('--no-key', 'plain tokens, for git, docker and MQTT; only where the server allows it')
     .option('--json', 'write one JSON object per event to stdout')
     .action((options: LinkOptions) => link(io, options))
   const linked = (name: string, description: string) =>
@@ -203,6 +206,7 @@ async function link(io: AgentIo, options: LinkOptions): Promise<void> {
     resource,
     clientSecret: await clientSecret(io, options),
     device: { name, model, software: `latchkey-agent ${packageVersion()}` },
+    binding: options.key ? 'offered' : 'never',
   })
   const tell = (state: LinkState) => io.stdout.write(`${JSON.stringify(eventData(state))}\n`)
   try {

@@ -2,7 +2,14 @@
 import { mkdtemp, rm, writeFile } from 'node:fs/promises'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
-import { credentialFile, DeviceAgent, type Fetch, keyFile, type LinkState } from '@latchkey/device-agent'
+import {
+  credentialFile,
+  DeviceAgent,
+  type DeviceAgentOptions,
+  type Fetch,
+  keyFile,
+  type LinkState,
+} from '@latchkey/device-agent'
 import { decodeJwt } from 'jose'
 import { afterEach, beforeEach, expect, it } from 'vitest'
 import { injectedFetch } from '../support/injected-fetch.ts'
@@ -19,7 +26,8 @@ beforeEach(async () => {
   folder = await mkdtemp(join(tmpdir(), 'latchkey-'))
   const scope = 'openid profile offline_access library:read'
   const tv = { client_id: 'tv', client_name: 'Northwind TV app', token_endpoint_auth_method: 'none', scope }
-  server = await testServer({ config: testConfig({ clients: [tv] }) })
+  const mqtt = { ...tv, client_id: 'mqtt', dpop_bound_access_tokens: false }
+  server = await testServer({ config: testConfig({ clients: [tv, mqtt] }) })
   loses = () => false
   asked = []
 })
@@ -28,7 +36,7 @@ afterEach(async () => {
   await rm(folder, { recursive: true, force: true })
 })
 
-function agentIn(name: string): DeviceAgent {
+function agentIn(name: string, options: Partial<DeviceAgentOptions> = {}): DeviceAgent {
   const { host } = server
   const reach = injectedFetch(server)
   const fetch: Fetch = async (url, init) => {
@@ -52,6 +60,7 @@ function agentIn(name: string): DeviceAgent {
     keys: keyFile(place),
     host,
     fetch,
+    ...options,
   })
 }
 
@@ -159,13 +168,28 @@ it('RT-11 credentials on another device: refused by the agent, and by the server
     message: expect.stringContaining('belong to the key of another device'),
   })
   expect(asked).toHaveLength(before)
-  // The thief edits the record, so that it names the key that is there, or none.
+  // The thief edits the record, so that it names no key.
   await credentialFile(thief).save({ ...loaded.record, boundTo: undefined })
   const { token } = loaded.record.accessTokens[0] ?? { token: '' }
-  await expect(agentIn('thief').accessToken({ rejected: token })).rejects.toMatchObject({ reason: 'unlinked' })
+  await expect(agentIn('thief').accessToken({ rejected: token })).rejects.toMatchObject({ reason: 'refused' })
   expect(asked.slice(before).filter((each) => !each.endsWith('use_dpop_nonce'))).toEqual([
-    'refresh_token invalid_grant',
+    'refresh_token invalid_dpop_proof',
   ])
   // The rightful device never noticed.
   await expect(agentIn('tv').accessToken({ rejected: token })).resolves.toMatchObject({ tokenType: 'DPoP' })
+})
+
+it('AGT-08 without a key where the client may: plain tokens for programs that carry no proof, refused where it may not', async () => {
+  const plain = agentIn('mqtt', { clientId: 'mqtt', binding: 'never' })
+  await link(plain)
+  const first = await plain.accessToken()
+  expect(first).toMatchObject({ tokenType: 'Bearer' })
+  expect(decodeJwt(first.token)).not.toHaveProperty('cnf')
+  expect(await plain.accessToken({ rejected: first.token })).toMatchObject({ tokenType: 'Bearer' })
+  expect(await keyFile({ directory: join(folder, 'mqtt') }).load()).toBeUndefined()
+
+  await expect(link(agentIn('bound', { binding: 'never' }))).rejects.toMatchObject({
+    reason: 'refused',
+    oauthError: 'invalid_dpop_proof',
+  })
 })

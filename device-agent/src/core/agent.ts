@@ -45,6 +45,11 @@ export interface DeviceAgentOptions {
   readonly credentials: CredentialStore
   /** The device's own key. None is made where the server binds nothing to keys. */
   readonly keys: KeyStore
+  /**
+   * `never` links without a key, where the server allows this client to: for programs that can carry a token but no
+   * proof (git, docker, MQTT). `offered`, unless said: with the key wherever the server can. A link stays as it began.
+   */
+  readonly binding?: 'offered' | 'never' | undefined
   readonly host?: Host | undefined
   readonly fetch?: Fetch | undefined
   /** On which a server tells of a decision; the runtime's own unless said, and polling where it has none. */

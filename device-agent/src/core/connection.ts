@@ -13,6 +13,8 @@ export interface ConnectionOptions {
   readonly clientId: string
   readonly clientSecret?: string | undefined
   readonly keys: KeyStore
+  /** `never`: a link for programs that can carry a token but no proof, where the server allows it. */
+  readonly binding?: 'offered' | 'never' | undefined
   readonly sockets?: Sockets | undefined
 }
 
@@ -43,12 +45,17 @@ export class Connection {
   async toBegin(signal?: AbortSignal): Promise<Client> {
     this.#client = undefined
     this.#key = undefined
-    return this.#withKeyIfOffered(signal)
+    const client = await this.#connect(signal)
+    const binds = this.#options.binding !== 'never' && offersKeyBinding(client.metadata) && hasWebCrypto()
+    return binds ? { ...client, key: await this.#options.keys.obtain() } : client
   }
 
-  /** For what is bound to the key named `boundTo`. @throws AgentError `unlinked` when that key is not here */
+  /**
+   * For what is bound to the key named `boundTo`, or to none: a link stays as it began.
+   * @throws AgentError `unlinked` when that key is not here
+   */
   async toGoOn(boundTo: string | undefined, signal?: AbortSignal): Promise<Client> {
-    if (boundTo === undefined) return this.#withKeyIfOffered(signal)
+    if (boundTo === undefined) return this.#connect(signal)
     // Signed even if the metadata of today says nothing of it: nobody talks us out of the key.
     const key = await this.keyNamed(boundTo)
     return { ...(await this.#connect(signal)), key }
@@ -79,13 +86,6 @@ export class Connection {
     const named = await this.#named()
     if (!named) throw keyElsewhere(named)
     return named.key
-  }
-
-  async #withKeyIfOffered(signal?: AbortSignal): Promise<Client> {
-    const client = await this.#connect(signal)
-    return offersKeyBinding(client.metadata) && hasWebCrypto()
-      ? { ...client, key: await this.#options.keys.obtain() }
-      : client
   }
 
   async #named(): Promise<NamedKey | undefined> {
