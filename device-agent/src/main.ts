@@ -21,9 +21,9 @@ import type { LinkState, Status } from './core/agent.ts'
 import type { KeyFit } from './core/connection.ts'
 import { AgentError } from './core/errors.ts'
 import { unreachable } from './core/exchange.ts'
+import { plainText } from './kiosk/plain-text.ts'
 import { type DoctorOptions, doctor } from './node/doctor.ts'
 import { type InstallServiceOptions, installService, uninstallService } from './node/install-service.ts'
-import { visible } from './node/link-page.ts'
 import { packageVersion } from './node/package-version.ts'
 import { terminalScreen } from './node/terminal-screen.ts'
 import { nodeSockets } from './node/web-sockets.ts'
@@ -138,6 +138,7 @@ function describe(io: AgentIo, exit: (code: number) => void): Command {
     .option('--model <model>', 'what the person sees this device described as')
     .option('--screen <kind>', 'where to show the code: terminal or none', 'terminal')
     .option('--kiosk [port]', 'serve the full-screen page to this machine (port 7170 unless said)')
+    .option('--brand <name>', 'the name at the top of the full-screen page')
     .option('--screen-files <dir>', 'keep code.png, code.svg and state.json there, for panels of your own')
     .option('--on-state <command>', 'run this at every change, with the state in LATCHKEY_STATE')
     .option('--socket <path>', 'hand out access tokens on this Unix socket (or LATCHKEY_AGENT_SOCKET)')
@@ -303,7 +304,7 @@ function statusText(status: Status): string {
     ...(scope ? [`allowed  ${scope}`] : []),
     ...(status.usable && status.key === 'here' ? ['bound    to the key of this device'] : []),
   ]
-  return lines.map((line) => `${visible(line)}\n`).join('')
+  return lines.map((line) => `${plainText(line)}\n`).join('')
 }
 
 function isoTime(at: number | undefined): string | undefined {

@@ -7,9 +7,9 @@ import { AgentError, type AgentErrorReason } from '../core/errors.ts'
 import type { Fetch } from '../core/exchange.ts'
 import type { KeyStore } from '../core/keys.ts'
 import type { Sockets } from '../core/sockets.ts'
+import { plainText } from '../kiosk/plain-text.ts'
 import { credentialFile, stateDirectory } from '../node/credential-file.ts'
 import { keyFile } from '../node/key-file.ts'
-import { visible } from '../node/link-page.ts'
 import type { FolderOptions } from '../node/private-folder.ts'
 import { type Seal, systemdSeal } from '../node/sealed-file.ts'
 import type { Terminal } from '../node/terminal-screen.ts'
@@ -108,5 +108,5 @@ export async function clientSecret(io: AgentIo, { clientSecretFile }: CommonOpti
 }
 
 export function complain(io: Pick<AgentIo, 'stderr'>, message: string): void {
-  io.stderr.write(`latchkey-agent: ${visible(message.replace(/\s+/g, ' '))}\n`)
+  io.stderr.write(`latchkey-agent: ${plainText(message.replace(/\s+/g, ' '))}\n`)
 }

@@ -35,6 +35,7 @@ export interface RunOptions extends LinkedOptions {
   readonly screen: string
   /** True for the usual port. */
   readonly kiosk?: string | true
+  readonly brand?: string
   readonly screenFiles?: string
   readonly onState?: string
   readonly socket?: string
@@ -151,7 +152,7 @@ async function openScreens(
     if (port !== undefined && !(Number.isInteger(port) && port >= 0 && port < 65_536)) {
       throw new AgentError('usage', '--kiosk takes a port.')
     }
-    const kiosk = kioskServer({ screen, port, onLink, machine: io.host })
+    const kiosk = kioskServer({ screen, port, onLink, machine: io.host, brand: { name: options.brand } })
     io.stderr.write(`The screen is at ${await kiosk.start()}\n`)
     ends.push(() => kiosk.stop())
   }

@@ -1,12 +1,13 @@
 // `latchkey-agent doctor`: looks at everything that keeps a device from working, and names the mend. It changes nothing,
 // uses up no token and sends no secret anywhere.
 import type { Fetch } from '../core/exchange.ts'
+import { plainText } from '../kiosk/plain-text.ts'
 import { stateDirectory } from './credential-file.ts'
 import { clockFinding, linkFindings, nodeFinding, proxyFinding, stateFinding } from './doctor-device.ts'
 import { type Finding, type Probes, warn } from './doctor-findings.ts'
 import { systemProbes } from './doctor-probes.ts'
 import { lookAtServer } from './doctor-server.ts'
-import { paint, visible } from './link-page.ts'
+import { paint } from './link-page.ts'
 import { type Terminal, terminalView } from './terminal-screen.ts'
 
 export interface DoctorOptions {
@@ -60,8 +61,8 @@ function asText(findings: readonly Finding[], { stdout, env }: Pick<DoctorIo, 's
   const view = terminalView(stdout, env)
   const arrow = view.unicode ? '→' : '->'
   const lines = findings.flatMap(({ check, level, says, mend }) => [
-    `${paint(view, COLOURS[level], level.padEnd(4))}  ${check.padEnd(6)}  ${visible(says)}`,
-    ...(mend === undefined ? [] : [`${' '.repeat(14)}${arrow} ${visible(mend)}`]),
+    `${paint(view, COLOURS[level], level.padEnd(4))}  ${check.padEnd(6)}  ${plainText(says)}`,
+    ...(mend === undefined ? [] : [`${' '.repeat(14)}${arrow} ${plainText(mend)}`]),
   ])
   return lines.map((line) => `${line}\n`).join('')
 }

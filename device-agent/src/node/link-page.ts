@@ -1,7 +1,9 @@
 // What the terminal shows while a device waits to be linked, as lines: a square where it can be scanned, always the address
 // and the code as text. When lines are written, changed and wiped is next door in terminal-screen.ts.
+
 import { styleText } from 'node:util'
 import type { LinkRequest } from '../core/link-request.ts'
+import { plainText } from '../kiosk/plain-text.ts'
 import { largeLetters, largeWidth } from './large-letters.ts'
 import { qrMatrix, renderTerminalQr, terminalQrWidth } from './qr.ts'
 
@@ -30,11 +32,6 @@ const NARROWEST_TEXT = 30
 /** Colour is decided once for the screen, not by `styleText`, which would look at the wrong stream. */
 export function paint(view: Pick<TerminalView, 'colour'>, style: Style, text: string): string {
   return view.colour ? styleText(style, text, { validateStream: false }) : text
-}
-
-/** Removes what could steer a terminal or reorder what is read: the server's words are shown, not obeyed. */
-export function visible(text: string): string {
-  return text.replace(/[\u0000-\u001f\u007f-\u009f\u061c\u200b-\u200f\u2028-\u202e\u2060-\u2069\ufeff]/g, '')
 }
 
 /** The best page that fits: square beside text, square above text, text alone. */
@@ -97,8 +94,8 @@ function steps(
   scanned: boolean,
   large: boolean,
 ): readonly string[] {
-  const code = visible(request.userCode)
-  const address = visible(request.verificationUri).replace(/^https:\/\//, '')
+  const code = plainText(request.userCode)
+  const address = plainText(request.verificationUri).replace(/^https:\/\//, '')
   const open = scanned ? 'Scan the square, or open' : 'Open on your phone'
   const check = scanned ? 'Check that it shows' : 'Enter this code'
   const big = large && view.unicode ? enlarged(code, width - 3) : undefined

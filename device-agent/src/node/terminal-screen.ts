@@ -3,7 +3,8 @@
 import { type Host, systemHost } from '@latchkey/shared'
 import type { Linked, LinkState } from '../core/agent.ts'
 import type { LinkRequest } from '../core/link-request.ts'
-import { type LinkPage, linkPage, paint, type TerminalView, visible } from './link-page.ts'
+import { plainText } from '../kiosk/plain-text.ts'
+import { type LinkPage, linkPage, paint, type TerminalView } from './link-page.ts'
 
 /** A place to write; `process.stderr` is one. */
 export interface Terminal {
@@ -56,15 +57,15 @@ export function linkedSentence(linked: Linked): string {
   const email = subject?.name && subject.email ? ` (${subject.email})` : ''
   const until =
     endsAt === undefined ? 'until somebody unlinks it' : `until ${new Date(endsAt).toISOString().slice(0, 16)}Z`
-  return visible(`Linked${name ? ` as ${name}${email}` : ''}, ${until}`)
+  return plainText(`Linked${name ? ` as ${name}${email}` : ''}, ${until}`)
 }
 
 function missingSentence(linked: Linked): string | undefined {
-  return linked.missingScopes.length > 0 ? visible(`Not allowed: ${linked.missingScopes.join(' ')}`) : undefined
+  return linked.missingScopes.length > 0 ? plainText(`Not allowed: ${linked.missingScopes.join(' ')}`) : undefined
 }
 
 function plainScreen(terminal: Terminal): TerminalScreen {
-  const say = (line: string | undefined) => line === undefined || terminal.write(`${visible(line)}\n`)
+  const say = (line: string | undefined) => line === undefined || terminal.write(`${plainText(line)}\n`)
   let introduced: LinkRequest | undefined
   return {
     close: () => undefined,

@@ -6,7 +6,7 @@ import type { FastifyInstance, FastifyReply, FastifyRequest } from 'fastify'
 const READABLE = {
   'Access-Control-Allow-Origin': '*',
   // What a script may see beside the body: the next nonce, what is wrong, and the time by which a TV corrects its clock.
-  'Access-Control-Expose-Headers': 'Age, Date, DPoP-Nonce, Retry-After, WWW-Authenticate',
+  'Access-Control-Expose-Headers': 'Age, Date, DPoP-Nonce, Preference-Applied, Retry-After, WWW-Authenticate',
 } as const
 
 const PREFLIGHT = {
