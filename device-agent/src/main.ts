@@ -15,6 +15,7 @@ import {
   type LinkedOptions,
   linkedAgent,
 } from './commands/agent-io.ts'
+import { type EnrolOptions, enrol } from './commands/enrol.ts'
 import { programCommands } from './commands/programs.ts'
 import { type RunOptions, run } from './commands/run.ts'
 import type { LinkState, Status } from './core/agent.ts'
@@ -124,6 +125,12 @@ function describe(io: AgentIo, exit: (code: number) => void): Command {
     .option('--no-key', 'plain tokens, for git, docker and MQTT; only where the server allows it')
     .option('--json', 'write one JSON object per event to stdout')
     .action((options: LinkOptions) => link(io, options))
+  command('enrol', 'make this device a client of its own, with a key of its own, once a person has approved it')
+    .requiredOption('--issuer <url>', 'the server')
+    .requiredOption('--client-id <id>', 'what devices that enrol are called there')
+    .option('--name <name>', 'what the person sees this device called', hostname())
+    .option('--json', 'write one JSON object per event to stdout')
+    .action((options: EnrolOptions) => enrol(io, options, eventData))
   const linked = (name: string, description: string) =>
     secretive(name, description)
       .option('--resource <url>', 'the API that the token is for')

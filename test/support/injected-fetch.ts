@@ -2,11 +2,13 @@
 import type { Fetch } from '@latchkey/device-agent'
 import type { TestServer } from './test-server.ts'
 
+const METHODS = ['POST', 'PUT', 'DELETE'] as const
+
 export function injectedFetch({ app }: Pick<TestServer, 'app'>): Fetch {
   return async (url, init) => {
     const { pathname, search } = new URL(url)
     const answer = await app.inject({
-      method: init.method === 'POST' ? 'POST' : 'GET',
+      method: METHODS.find((method) => method === init.method) ?? 'GET',
       url: pathname + search,
       headers: Object.fromEntries(new Headers(init.headers)),
       ...(typeof init.body === 'string' ? { payload: init.body } : {}),

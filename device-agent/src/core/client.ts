@@ -18,6 +18,8 @@ export interface Metadata extends ServerMetadata {
   readonly dpop_signing_alg_values_supported?: readonly string[]
   /** A WebSocket on which a waiting device hears of its code; where there is one, `Prefer: wait` is understood too. */
   readonly device_events_endpoint?: string
+  /** RFC 7591 §3. */
+  readonly registration_endpoint?: string
 }
 
 export interface Client extends Wire {
@@ -100,6 +102,7 @@ export async function discover(wire: Wire, issuer: string, signal?: AbortSignal)
     ...optional('device_authorization_endpoint', endpoint(body, 'device_authorization_endpoint')),
     ...optional('jwks_uri', endpoint(body, 'jwks_uri')),
     ...optional('revocation_endpoint', endpoint(body, 'revocation_endpoint')),
+    ...optional('registration_endpoint', endpoint(body, 'registration_endpoint')),
     ...optional('device_events_endpoint', endpoint(body, 'device_events_endpoint', 'wss:')),
     ...optional('grant_types_supported', texts(body, 'grant_types_supported')),
     ...optional('code_challenge_methods_supported', texts(body, 'code_challenge_methods_supported')),
@@ -222,6 +225,11 @@ async function requestToken(
 ): Promise<Answer<Tokens>> {
   const wish: Wish = waitSeconds === undefined ? {} : { prefer: `wait=${waitSeconds}` }
   const reply = await post(client, client.metadata.token_endpoint, form, signal, wish)
+  return readTokens(client, reply)
+}
+
+/** What a token endpoint answered. @throws AgentError `untrusted` for a token of another type than was asked for */
+export function readTokens(client: Client, reply: Reply): Answer<Tokens> {
   return answer(reply, (body) => {
     const tokenType: TokenType = client.key ? 'DPoP' : 'Bearer'
     const issued = text(body, 'token_type')?.toLowerCase()
@@ -252,7 +260,8 @@ async function post(client: Client, url: string, form: Form, signal?: AbortSigna
   return client.key && reply.body?.['error'] === 'use_dpop_nonce' ? send(client, url, form, signal, wish) : reply
 }
 
-async function send(client: Client, url: string, form: Form, signal?: AbortSignal, wish?: Wish): Promise<Reply> {
+/** Sends a form once, with a fresh proof where the client has a key. */
+export async function send(client: Client, url: string, form: Form, signal?: AbortSignal, wish?: Wish): Promise<Reply> {
   const body = new URLSearchParams({ client_id: client.clientId })
   for (const [name, value] of Object.entries(form)) if (value !== undefined) body.set(name, value)
   const headers: Record<string, string> = {
@@ -323,7 +332,8 @@ function address(body: Body, name: string): string | undefined {
   return value
 }
 
-function text(body: Body, name: string): string | undefined {
+/** A text of an answer; undefined when it is absent or empty. */
+export function text(body: Body, name: string): string | undefined {
   const value = body[name]
   if (value === undefined || value === null || value === '') return undefined
   if (typeof value !== 'string') throw new AgentError('untrusted', `The server's ${name} is not text.`)
@@ -350,7 +360,7 @@ function seconds(body: Body, name: string): number | undefined {
   return number
 }
 
-function missing(name: string): never {
+export function missing(name: string): never {
   throw new AgentError('untrusted', `The server's answer has no ${name}.`)
 }
 

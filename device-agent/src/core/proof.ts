@@ -46,6 +46,25 @@ export async function assertionFor(
     .sign(key.privateKey)
 }
 
+/** Says to `issuer`: I am the client `clientId` (RFC 7523 §2.2, RFC 7521 §4.2). Good once, for two minutes. */
+export function clientAssertionFor(
+  wire: Wire,
+  key: ProofKey,
+  claims: { readonly issuer: string; readonly clientId: string },
+): Promise<string> {
+  const issuedAt = Math.floor(timeAt(wire, claims.issuer) / 1000)
+  return new SignJWT({
+    iss: claims.clientId,
+    sub: claims.clientId,
+    aud: claims.issuer,
+    iat: issuedAt,
+    exp: issuedAt + ASSERTION_SECONDS,
+    jti: base64url.encode(wire.host.entropy(16)),
+  })
+    .setProtectedHeader({ typ: 'JWT', alg: KEY_ALGORITHM })
+    .sign(key.privateKey)
+}
+
 function timeAt(wire: Wire, url: string): number {
   return wire.origins?.nowAt(url) ?? wire.host.clock.now()
 }

@@ -9,16 +9,21 @@ export const KEY_LOCK = 'key.lock'
 
 /** Keeps the key in `key.json`. One that cannot be read any more is as good as gone: the next link makes another. */
 export function keyFile(options: FolderOptions): KeyStore {
+  return namedKeyFile(options, KEY_FILE, KEY_LOCK)
+}
+
+/** Keeps a key in the file `name`; `lock` is held while it is made. */
+export function namedKeyFile(options: FolderOptions, name: string, lock: string): KeyStore {
   const folder = new PrivateFolder(options)
 
   async function load(): Promise<ProofKey | undefined> {
     await folder.prepare()
-    const text = await folder.read(KEY_FILE)
+    const text = await folder.read(name)
     return text === undefined ? undefined : parseKey(text)
   }
 
   async function make(): Promise<ProofKey> {
-    const letGo = await folder.lock(KEY_LOCK)
+    const letGo = await folder.lock(lock)
     try {
       const faster = await load()
       if (faster) {
@@ -27,8 +32,8 @@ export function keyFile(options: FolderOptions): KeyStore {
         return faster
       }
       const { text, key } = await makeKeyToKeep()
-      await folder.stage(KEY_FILE, text)
-      await folder.publish(KEY_FILE)
+      await folder.stage(name, text)
+      await folder.publish(name)
       return key
     } finally {
       await letGo()
