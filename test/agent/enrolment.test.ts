@@ -202,6 +202,19 @@ it('AGT-09 stopped at any step of changing keys, it has a key that works, and go
   expect(stops).toBeGreaterThan(12)
 })
 
+it('AGT-09 another process changes the key while a token is asked for: the new key gets it', async () => {
+  const { clientId } = await enrol(device())
+  const reach = network()
+  const { host } = server
+  let rotations = 0
+  const fetch: Fetch = async (url, init) => {
+    if (url.endsWith('/token') && rotations++ === 0) await device().rotateKey()
+    return reach(url, init)
+  }
+  const enrolment = new Enrolment({ issuer: ISSUER, ...enrolmentFile(place()), host, fetch })
+  expect(await callLibrary(enrolment)).toMatchObject({ clientId })
+})
+
 it('AGT-09 the server refuses the new key: the old one stays', async () => {
   await enrol(device())
   const keys = await registeredKeys()

@@ -40,10 +40,20 @@ export interface OwnAccessToken {
   readonly secondsLeft: number | undefined
 }
 
+interface TokenWish {
+  /** RFC 8707: the API that the token is for. */
+  readonly resource?: string | undefined
+  readonly signal?: AbortSignal | undefined
+}
+
 interface KeptToken {
   readonly tokens: Tokens
   readonly boundTo: string
   readonly expiresAtMonotonic: number
+}
+
+interface KeyedToken extends KeptToken {
+  readonly key: ProofKey
 }
 
 /**
@@ -112,9 +122,7 @@ export class Enrolment {
    * A token for the device itself: the one of before while it is good, else a fresh one.
    * @throws AgentError `unlinked` when it has not enrolled or its key is gone; `refused`, `unreachable`, `untrusted`
    */
-  async accessToken(
-    wish: { readonly resource?: string | undefined; readonly signal?: AbortSignal | undefined } = {},
-  ): Promise<OwnAccessToken> {
+  async accessToken(wish: TokenWish = {}): Promise<OwnAccessToken> {
     const { tokens, expiresAtMonotonic } = await this.#token(wish)
     const left = (expiresAtMonotonic - this.#host.clock.monotonic()) / 1000
     const secondsLeft = Number.isFinite(left) ? left : undefined
@@ -122,10 +130,7 @@ export class Enrolment {
   }
 
   /** The headers that let one request pass. @throws AgentError as `accessToken`, and `usage` for an unsafe address */
-  async authorize(
-    request: ApiRequest,
-    wish: { readonly resource?: string | undefined; readonly signal?: AbortSignal | undefined } = {},
-  ): Promise<Readonly<Record<string, string>>> {
+  async authorize(request: ApiRequest, wish: TokenWish = {}): Promise<Readonly<Record<string, string>>> {
     checkAddress(request.url)
     const { tokens, key } = await this.#token(wish)
     return authorizationHeaders(this.#wire, { token: tokens.accessToken, tokenType: 'DPoP', key }, request)
@@ -171,12 +176,19 @@ export class Enrolment {
     return next
   }
 
-  async #token(wish: {
-    readonly resource?: string | undefined
-    readonly signal?: AbortSignal | undefined
-  }): Promise<KeptToken & { readonly key: ProofKey }> {
-    const { resource, signal } = wish
+  async #token(wish: TokenWish): Promise<KeyedToken> {
     const record = await this.#record()
+    try {
+      return await this.#tokenFor(record, wish)
+    } catch (error) {
+      // Another process may have changed the key since the record was read.
+      const latest = await this.#record()
+      if (latest.keyPlace === record.keyPlace) throw error
+      return this.#tokenFor(latest, wish)
+    }
+  }
+
+  async #tokenFor(record: EnrolmentRecord, { resource, signal }: TokenWish): Promise<KeyedToken> {
     const key = await this.#key(record)
     const boundTo = await keyName(key)
     const { clock } = this.#host
