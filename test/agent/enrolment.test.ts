@@ -59,18 +59,41 @@ function device(step: Step = () => undefined): Enrolment {
   return new Enrolment({ issuer: ISSUER, store: watchedStore, keys: watchedKeys, host, fetch: network(step) })
 }
 
-/** With a person who says yes as soon as there is a code. */
+/** With a person who says yes, and time that passes between requests alone: signing in takes real work. */
+async function approved<T>(work: Promise<T>, code: () => string | undefined): Promise<T> {
+  const { host } = server
+  let ended = false
+  const end = () => {
+    ended = true
+  }
+  work.then(end, end)
+  await host.until(() => ended || code() !== undefined)
+  const shown = code()
+  if (shown !== undefined) await server.decide(shown, 'approve')
+  while (!ended) {
+    await host.until(() => ended || isWaiting())
+    const [soonest] = host.asleep()
+    if (!ended && soonest !== undefined) await host.advance(soonest)
+  }
+  return work
+}
+
+/** During a request there is the sleeper that would give it up, after 30 s. */
+function isWaiting(): boolean {
+  const [soonest] = server.host.asleep()
+  return soonest !== undefined && soonest !== 30_000
+}
+
 function enrol(enrolment: Enrolment) {
-  let decided = false
+  let code: string | undefined
   const enrolling = enrolment.enrol({
     clientId: 'box',
     device: { name: 'Hall box' },
-    onState: ({ kind, request }) => {
-      if (kind === 'waiting' && !decided) void server.decide(request.userCode, 'approve')
-      decided = true
+    onState: ({ request }) => {
+      code = request.userCode
     },
   })
-  return server.host.run(enrolling)
+  return approved(enrolling, () => code)
 }
 
 const files = async () => (await readdir(place().directory)).filter((name) => !name.endsWith('.lock')).sort()
@@ -239,9 +262,7 @@ it.each([[[]], [['--json']]])('AGT-09 the command says who the device became, an
   const io = { stdout, stderr, env: {}, host, fetch: network(), signal: new AbortController().signal }
   const code = main(argv, io)
   const codeShown = () => /[A-Z]{4}-[A-Z]{4}/.exec(stdout.written() + stderr.written())?.[0]
-  await host.until(() => codeShown() !== undefined)
-  await server.decide(codeShown() ?? '', 'approve')
-  expect(await host.run(code)).toBe(0)
+  expect(await approved(code, codeShown)).toBe(0)
   const { clientId, registrationToken } = await record()
   const last = stdout.written().trim().split('\n').at(-1) ?? ''
   if (more.length === 0) expect(stdout.written()).toBe(`${clientId}\n`)
