@@ -20,6 +20,11 @@ export interface DeviceHello {
 /** What the server sends. Unknown members and events are to be ignored. */
 export interface DeviceNews {
   readonly event: DeviceEvent
+  /**
+   * With `opened`, where the person is elsewhere: two digits for the screen, to be found on the phone among others. It
+   * may come later than the first `opened`, and does not change.
+   */
+  readonly number?: string
 }
 
 /** Close codes (RFC 6455 §7.4): what a device does next follows from them. */
@@ -43,8 +48,16 @@ export function readHello(text: string): DeviceHello | undefined {
 
 /** Undefined for what this version does not know. */
 export function readNews(text: string): DeviceNews | undefined {
-  const event = DEVICE_EVENTS.find((known) => known === readObject(text)?.['event'])
-  return event === undefined ? undefined : { event }
+  const message = readObject(text)
+  const event = DEVICE_EVENTS.find((known) => known === message?.['event'])
+  if (event === undefined) return undefined
+  const number = event === 'opened' ? readScreenNumber(message?.['number']) : undefined
+  return number === undefined ? { event } : { event, number }
+}
+
+/** A number as a server may put it on a device's screen; undefined for everything else, which no screen shows. */
+export function readScreenNumber(value: unknown): string | undefined {
+  return typeof value === 'string' && /^\d{2}$/.test(value) ? value : undefined
 }
 
 function readObject(text: string): Readonly<Record<string, unknown>> | undefined {

@@ -4,6 +4,8 @@ import type { Entropy } from './host.ts'
 /** Twenty consonants: no vowels, so no words; no letter that is easily taken for another one left in. */
 export const USER_CODE_ALPHABET = 'BCDFGHJKLMNPQRSTVWXZ'
 export const USER_CODE_LENGTH = 8
+/** How many at its end a person may be asked for. */
+export const LAST_LETTERS = 4
 const LONGEST_INPUT = 64
 // NFKC would find an M in "Ⓜ", TM in "™" and a 1 in a keycap.
 const EMOJI = /\p{Extended_Pictographic}|[\d#*]\uFE0F?\u20E3/gu
@@ -42,4 +44,9 @@ export function normaliseUserCode(input: string): string | undefined {
 /** `WDJBMJHT` as people read it: `WDJB-MJHT`. */
 export function displayUserCode(code: string): string {
   return `${code.slice(0, 4)}-${code.slice(4)}`
+}
+
+/** `WDJB-••••`: where its last letters are to be read somewhere else. */
+export function veilUserCode(code: string): string {
+  return displayUserCode(code.slice(0, -LAST_LETTERS) + '•'.repeat(LAST_LETTERS))
 }
