@@ -2,12 +2,14 @@
 import { DEVICE_CODE_GRANT, type DeviceAuthorizationResponse, displayUserCode, makeUserCode } from '@latchkey/shared'
 import { readAcrValues } from './acr.ts'
 import { authenticateClient } from './client-auth.ts'
-import { KEPT_AFTER_DEADLINE_MS } from './device-request.ts'
+import { KEPT_AFTER_DEADLINE_MS, withdraw } from './device-request.ts'
 import { OAuthError } from './errors.ts'
+import { refuseFrozen } from './freezes.ts'
 import { type Form, type Parameters, readCodeChallenge, readMaxAge, readParameters } from './parameters.ts'
 import type { Api, Provider } from './provider.ts'
 import type { DeviceClaims, DeviceRequest } from './records.ts'
 import { newPermission } from './scopes.ts'
+import { update } from './store.ts'
 import { digestOf, randomToken } from './vault.ts'
 
 export interface DeviceAuthorizationRequest {
@@ -62,6 +64,7 @@ export async function authorizeDevice(
     device: readClaims(parameters),
     address: request.address,
     ...(jkt === undefined ? {} : { jkt }),
+    ...(showsNumber(parameters) ? { showsNumber: true } : {}),
     ...(codeChallenge === undefined ? {} : { codeChallenge }),
     ...(maxAgeSeconds === undefined ? {} : { maxAgeSeconds }),
     ...(acrValues === undefined ? {} : { acrValues }),
@@ -69,8 +72,11 @@ export async function authorizeDevice(
     deadlineAt,
     state: 'pending',
   }
+  await refuseFrozen(provider, record, now)
   provider.deviceStarts.admit({ requestId: record.id, clientId: client.id, address: request.address, jkt })
   const userCode = displayUserCode(await insertUnderNewCode(provider, record))
+  await refuseFrozenSince(provider, record)
+  provider.note({ event: 'issued', requestId: record.id, clientId: client.id })
   const verificationUri = verificationUriOf(provider.issuer)
   return {
     device_code: deviceCode,
@@ -79,6 +85,17 @@ export async function authorizeDevice(
     verification_uri_complete: `${verificationUri}?user_code=${userCode}`,
     expires_in: deviceCodeSeconds,
     interval: pollIntervalSeconds,
+  }
+}
+
+/** A report that came in between has not seen this request; so the request sees the report. */
+async function refuseFrozenSince(provider: Provider, record: Omit<DeviceRequest, 'userCodeDigest'>): Promise<void> {
+  try {
+    await refuseFrozen(provider, record, provider.host.clock.now())
+  } catch (error) {
+    await update(provider.store.deviceRequests, record.id, (current) => withdraw(current, 'report'))
+    provider.deviceStarts.ended(record.id)
+    throw error
   }
 }
 
@@ -111,6 +128,11 @@ function readClaims(parameters: Parameters): DeviceClaims {
     if (value !== undefined) claims[key] = value
   }
   return claims
+}
+
+/** `device_display` lists what its screen can show beside the code; words that nobody knows yet are skipped. */
+function showsNumber(parameters: Parameters): boolean {
+  return parameters.get('device_display')?.split(' ').includes('number') ?? false
 }
 
 /** A device may say what it likes of itself, in one short line that cannot rearrange the page around it. */

@@ -1,7 +1,8 @@
 // The life of one device request as pure steps: pending, then approved or denied once, then redeemed once (RFC 8628 §3).
 // Pacing of polls lives next door (pacing.ts): it shapes traffic and is no truth.
-import type { Decision, DeviceRequest } from './records.ts'
+import type { Decision, DeviceRequest, ScreenNumber, TokenFamily } from './records.ts'
 import type { Step } from './store.ts'
+import { sameDigest } from './vault.ts'
 
 /** The record outlives its codes by a day, so that a late device hears why, and its user code is not given out again. */
 export const KEPT_AFTER_DEADLINE_MS = 24 * 60 * 60 * 1000
@@ -15,13 +16,32 @@ export type Answerable = 'open' | 'used' | 'expired'
 /** Decisions are terminal, and the page stops taking them a little before the deadline. */
 export function answerable(request: DeviceRequest, now: number, intervalSeconds: number): Answerable {
   if (request.state !== 'pending') return 'used'
-  return now < request.deadlineAt - intervalSeconds * 1000 - PICKUP_MARGIN_MS ? 'open' : 'expired'
+  return now < answerableUntil(request, intervalSeconds) ? 'open' : 'expired'
+}
+
+export function answerableUntil({ deadlineAt }: DeviceRequest, intervalSeconds: number): number {
+  return deadlineAt - intervalSeconds * 1000 - PICKUP_MARGIN_MS
+}
+
+/** What has become of a yes: not fetched yet, fetched, not fetched in time, or fetched and ended since. */
+export type Pickup = 'awaited' | 'done' | 'missed' | 'ended'
+
+/** `family` is the link that came of the request, if one did; a crash may have lost it to the next poll. */
+export function pickup(
+  request: DeviceRequest,
+  family: Pick<TokenFamily, 'revokedAt'> | undefined,
+  now: number,
+): Pickup {
+  if (family !== undefined) return family.revokedAt === undefined ? 'done' : 'ended'
+  return now < request.deadlineAt ? 'awaited' : 'missed'
 }
 
 /** What somebody finds who brings the code of a request; `contested` when another account brought it before. */
 export interface OpenOutcome {
   readonly found: 'yours' | 'anothers' | 'closed'
   readonly contested: boolean
+  /** Nobody had opened it before. */
+  readonly first: boolean
 }
 
 /**
@@ -34,14 +54,15 @@ export function open(
   now: number,
   intervalSeconds: number,
 ): Step<DeviceRequest, OpenOutcome> {
-  if (request === undefined) return { outcome: { found: 'closed', contested: false } }
+  if (request === undefined) return { outcome: { found: 'closed', contested: false, first: false } }
   const owner = request.openedBy ?? request.decision?.userId
   const contested = owner !== undefined && owner !== userId
   const closed = answerable(request, now, intervalSeconds) !== 'open'
   const found = closed ? 'closed' : contested ? 'anothers' : 'yours'
-  const outcome = { found, contested } as const
+  const first = found === 'yours' && owner === undefined
+  const outcome = { found, contested, first } as const
   if (contested && request.contestedAt === undefined) return { next: { ...request, contestedAt: now }, outcome }
-  return found === 'yours' && owner === undefined ? { next: { ...request, openedBy: userId }, outcome } : { outcome }
+  return first ? { next: { ...request, openedBy: userId }, outcome } : { outcome }
 }
 
 /** Its owner goes, to come back as somebody else: the code is free again while nobody has decided. */
@@ -51,13 +72,17 @@ export function release(request: DeviceRequest | undefined, userId: string): Ste
   return { next: rest, outcome: undefined }
 }
 
-/** An operator ends it, whatever was decided; a device that comes for its tokens hears that it was refused. */
-export function withdraw(request: DeviceRequest | undefined): Step<DeviceRequest, boolean> {
+/** It is ended from elsewhere, whatever was decided; a device that comes for its tokens hears that it was refused. */
+export function withdraw(
+  request: DeviceRequest | undefined,
+  withdrawnBy: DeviceRequest['withdrawnBy'] = 'operator',
+): Step<DeviceRequest, boolean> {
   if (request === undefined || request.state === 'denied') return { outcome: false }
-  return { next: { ...request, state: 'denied' }, outcome: true }
+  return { next: { ...request, state: 'denied', withdrawnBy }, outcome: true }
 }
 
-export type DecisionOutcome = 'done' | 'used' | 'expired' | 'unknown'
+/** `again`: the same person said the same before. */
+export type DecisionOutcome = 'done' | 'again' | 'used' | 'expired' | 'unknown'
 
 export function decide(
   request: DeviceRequest | undefined,
@@ -67,11 +92,69 @@ export function decide(
 ): Step<DeviceRequest, DecisionOutcome> {
   if (request === undefined) return { outcome: 'unknown' }
   // A double click is the same person saying the same thing again: harmless, and nothing more to write.
-  if (request.state === answer && request.decision?.userId === decision.userId) return { outcome: 'done' }
+  if (request.state === answer && request.decision?.userId === decision.userId) return { outcome: 'again' }
   const found = answerable(request, decision.decidedAt, intervalSeconds)
   if (found !== 'open') return { outcome: found }
   if ((request.openedBy ?? decision.userId) !== decision.userId) return { outcome: 'used' }
   return { next: { ...request, state: answer, decision }, outcome: 'done' }
+}
+
+/** The number is drawn once: whoever opens the page again, or opens two, finds the same one among the same others. */
+export function askNumber(
+  request: DeviceRequest | undefined,
+  drawn: ScreenNumber,
+): Step<DeviceRequest, { readonly number: ScreenNumber; readonly first: boolean } | undefined> {
+  if (request?.state !== 'pending') return { outcome: undefined }
+  if (request.number !== undefined) return { outcome: { number: request.number, first: false } }
+  return { next: { ...request, number: drawn }, outcome: { number: drawn, first: true } }
+}
+
+/** What a person brings from the device's screen. Letters come as the digest of the code that they complete. */
+export type Proof =
+  | { readonly kind: 'none' }
+  | { readonly kind: 'number'; readonly chosen: string }
+  | { readonly kind: 'letters'; readonly codeDigest: string }
+
+/** One in 160,000 each; a person who reads them off a screen needs one try, or two. */
+export const MOST_WRONG_LETTERS = 3
+
+/**
+ * A yes that a proof comes with. A wrong number is final: of three, a second try would be a coin. Wrong letters may be
+ * a slip, so they are asked for again (`wrong`) until they are final too (`mismatch`).
+ */
+export function approve(
+  request: DeviceRequest | undefined,
+  proof: Proof,
+  decision: Decision,
+  intervalSeconds: number,
+): Step<DeviceRequest, DecisionOutcome | 'wrong' | 'mismatch'> {
+  const step = decide(request, 'approved', decision, intervalSeconds)
+  if (request === undefined || step.next === undefined || fits(request, proof)) return step
+  const wrongLetters = (request.wrongLetters ?? 0) + (proof.kind === 'letters' ? 1 : 0)
+  if (proof.kind === 'letters' && wrongLetters < MOST_WRONG_LETTERS) {
+    return { next: { ...request, wrongLetters }, outcome: 'wrong' }
+  }
+  const refused = { ...request, state: 'denied', refused: 'mismatch', decision } as const
+  return { next: proof.kind === 'letters' ? { ...refused, wrongLetters } : refused, outcome: 'mismatch' }
+}
+
+function fits({ number, userCodeDigest }: DeviceRequest, proof: Proof): boolean {
+  if (proof.kind === 'number') return proof.chosen === number?.shown
+  return proof.kind === 'none' || sameDigest(proof.codeDigest, userCodeDigest)
+}
+
+/**
+ * "Someone sent me this code": a no that says more. Good after the deadline as well, since somebody who has read for
+ * ten minutes still knows who sent it.
+ */
+export function report(
+  request: DeviceRequest | undefined,
+  decision: Decision,
+): Step<DeviceRequest, 'done' | 'used' | 'unknown'> {
+  if (request === undefined) return { outcome: 'unknown' }
+  const owner = request.openedBy ?? decision.userId
+  if (request.state !== 'pending' || owner !== decision.userId) return { outcome: 'used' }
+  return { next: { ...request, state: 'denied', refused: 'reported', decision }, outcome: 'done' }
 }
 
 /** What a poll finds. A `redeemed` request may still be without its family, after a crash between the two writes. */

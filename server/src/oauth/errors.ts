@@ -37,6 +37,8 @@ export interface OAuthErrorDetails {
   readonly headers?: Readonly<Record<string, string>>
   /** `slow_down` carries the interval in seconds that holds from now on. */
   readonly intervalSeconds?: number
+  /** `authorization_pending` carries the number that the device's screen is to show. */
+  readonly number?: string
 }
 
 export class OAuthError extends Error {
@@ -57,6 +59,7 @@ export class OAuthError extends Error {
       error: code,
       error_description: description,
       ...(details.intervalSeconds === undefined ? {} : { interval: details.intervalSeconds }),
+      ...(details.number === undefined ? {} : { number: details.number }),
     })
   }
 }

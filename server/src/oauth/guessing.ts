@@ -30,26 +30,41 @@ export interface GuessKeys {
   readonly network: string
 }
 
+/** One try of a code. */
+export interface Guess {
+  /** Seconds until somebody may try; 0: they may now, and it counts as a wrong one already. */
+  readonly wait: number
+  /** It used up what there is for everybody: if it is wrong, somebody should look. */
+  readonly last: boolean
+}
+
 export interface Guesses {
-  /** Seconds until somebody may try a code again; 0 when they may now. */
-  secondsToWait(keys: GuessKeys): number
-  /** A code that did not work. True when it was the last one for everybody: then somebody should look. */
-  count(keys: GuessKeys): boolean
+  /** Counts first and looks afterwards, so that a hundred tries at once are a hundred. */
+  take(keys: GuessKeys): Guess
+  /** That one was right: it does not count. */
+  giveBack(keys: GuessKeys): void
 }
 
 export function createGuesses(clock: Clock): Guesses {
   const perAccount = createThrottle(WRONG_CODES.perAccount, clock)
   const perNetwork = createThrottle(WRONG_CODES.perNetwork, clock)
   const inAll = createThrottle(WRONG_CODES.inAll, clock)
+  const counters = ({ account, network }: GuessKeys) =>
+    [
+      [perAccount, account],
+      [perNetwork, network],
+      [inAll, ''],
+    ] as const
   return {
-    secondsToWait: ({ account, network }) =>
-      Math.max(perAccount.secondsToWait(account), perNetwork.secondsToWait(network), inAll.secondsToWait('')),
-    count({ account, network }) {
-      perAccount.count(account)
-      perNetwork.count(network)
-      const open = inAll.secondsToWait('') === 0
-      inAll.count('')
-      return open && inAll.secondsToWait('') > 0
+    take(keys) {
+      const all = counters(keys)
+      const wait = Math.max(...all.map(([throttle, key]) => throttle.secondsToWait(key)))
+      if (wait > 0) return { wait, last: false }
+      for (const [throttle, key] of all) throttle.count(key)
+      return { wait, last: inAll.secondsToWait('') > 0 }
+    },
+    giveBack(keys) {
+      for (const [throttle, key] of counters(keys)) throttle.uncount(key)
     },
   }
 }

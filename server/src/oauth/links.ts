@@ -1,14 +1,20 @@
 // Ending what people allowed: a link dies with its whole family of tokens, at once, wherever it is asked for.
+import { withdraw } from './device-request.ts'
+import type { ProtocolEvent, Provider } from './provider.ts'
 import type { TokenFamily } from './records.ts'
 import { type Store, update } from './store.ts'
 import { revoke } from './token-family.ts'
 
 /** False when there is no such link, or it was ended before. `now` is epoch milliseconds. */
-export function endLink(store: Store, id: string, now: number): Promise<boolean> {
+export async function endLink(store: Store, id: string, now: number): Promise<boolean> {
+  return (await end(store, id, now)) !== undefined
+}
+
+function end(store: Store, id: string, now: number): Promise<TokenFamily | undefined> {
   return update(store.families, id, (family) =>
     family === undefined || family.revokedAt !== undefined
-      ? { outcome: false }
-      : { next: revoke(family, now), outcome: true },
+      ? { outcome: undefined }
+      : { next: revoke(family, now), outcome: family },
   )
 }
 
@@ -17,4 +23,34 @@ export async function endLinks(store: Store, families: readonly TokenFamily[], n
   let ended = 0
   for (const { id } of families) if (await endLink(store, id, now)) ended += 1
   return ended
+}
+
+type EndedBy = Extract<ProtocolEvent, { readonly event: 'unlinked' }>['by']
+
+/** The same while the server runs, told to whoever listens. */
+export async function unlink(provider: Provider, familyId: string, by: EndedBy): Promise<boolean> {
+  const ended = await end(provider.store, familyId, provider.host.clock.now())
+  if (ended === undefined) return false
+  const { clientId, userId } = ended
+  provider.note({ event: 'unlinked', familyId, clientId, userId, by })
+  return true
+}
+
+/**
+ * Everything of one person of one origin, or of both; approvals that no device has fetched yet go first: one that is
+ * fetched in between is a link then, and found as one.
+ */
+export async function unlinkAll(provider: Provider, userId: string, origin?: TokenFamily['origin']): Promise<void> {
+  const { deviceRequests, families } = provider.store
+  const now = provider.host.clock.now()
+  if (origin !== 'code') {
+    for (const { id, decision, deadlineAt } of await deviceRequests.all()) {
+      // Those that were fetched too: after a crash in between, a code can be fetched once more.
+      if (decision?.userId === userId && now < deadlineAt)
+        await update(deviceRequests, id, (current) => withdraw(current, 'person'))
+    }
+  }
+  for (const family of await families.byUser(userId)) {
+    if (origin === undefined || family.origin === origin) await unlink(provider, family.id, 'person')
+  }
 }

@@ -2,11 +2,17 @@
 // (../push/local-news.ts); a second node is added behind it, and the flow does not notice.
 import type { DeviceEvent, Sleep } from '@latchkey/shared'
 
+/**
+ * What devices hear, and `linked` for the person's page: the device has come for its tokens. `opened` is told again when
+ * there is more to know of it; what that is stands in the record.
+ */
+export type NewsEvent = DeviceEvent | 'linked'
+
 export interface News {
   /** Tells everybody who waits for this request. What nobody hears is lost: the record is the truth, news only hurry. */
-  publish(requestId: string, event: DeviceEvent): void
+  publish(requestId: string, event: NewsEvent): void
   /** Returns the way to stop listening. A listener must not throw and must not block. */
-  listen(requestId: string, listener: (event: DeviceEvent) => void): () => void
+  listen(requestId: string, listener: (event: NewsEvent) => void): () => void
 }
 
 /** How long a caller would wait for its answer, and the end of its patience: it left, or the server is stopping. */
@@ -16,23 +22,26 @@ export interface Patience {
 }
 
 /**
- * Resolves when something final happens to the request, or the time is over; at once when `isOver` says that it has
- * happened already, which is asked after the listening began, so that nothing falls in between.
+ * Resolves when something happens to the request that is worth an answer, or the time is over; at once when `isWorth`
+ * says that it has happened already, which is asked after the listening began, so that nothing falls in between. Of the
+ * events, `opened` alone is not worth one by itself.
  */
-export async function awaitDecision(
+export async function awaitNews(
   news: News,
   sleep: Sleep,
   requestId: string,
   { milliseconds, signal }: Patience,
-  isOver: () => Promise<boolean>,
+  isWorth: () => Promise<boolean>,
 ): Promise<void> {
   const heard = new AbortController()
+  const wake = () => heard.abort()
   const silence = news.listen(requestId, (event) => {
-    if (event !== 'opened') heard.abort()
+    if (event !== 'opened') return wake()
+    isWorth().then((worth) => worth && wake(), wake)
   })
   const end = AbortSignal.any([heard.signal, signal])
   try {
-    if (!(await isOver())) await sleep(milliseconds, end)
+    if (!(await isWorth())) await sleep(milliseconds, end)
   } catch (error) {
     if (!end.aborted) throw error
   } finally {

@@ -1,5 +1,5 @@
 // What the protocol works with, put together once at start and only read afterwards.
-import type { Host } from '@latchkey/shared'
+import type { GrantType, Host } from '@latchkey/shared'
 import type { AccessTokens } from './access-tokens.ts'
 import type { AcrTable } from './acr.ts'
 import type { ClientDirectory } from './client-directory.ts'
@@ -7,19 +7,23 @@ import type { DeviceStarts } from './device-starts.ts'
 import type { DpopProofs } from './dpop-proof.ts'
 import type { News } from './news.ts'
 import type { Pacing } from './pacing.ts'
-import type { SigningAlgorithm } from './records.ts'
+import type { Places } from './places.ts'
+import type { SigningAlgorithm, TokenFamily } from './records.ts'
 import type { SigningKeys } from './signing-keys.ts'
 import type { Store } from './store.ts'
 import type { Throttle } from './throttle.ts'
 import type { RefreshLimits } from './token-family.ts'
 import type { Vault } from './vault.ts'
 
+/** One sentence, or one for each language (BCP 47). */
+export type ScopeWords = string | Readonly<Record<string, string>>
+
 /** An API that tokens are good for. */
 export interface Api {
   /** Its resource URI (RFC 8707): the audience of its tokens. */
   readonly resource: string
   /** Its scopes, with what they mean to a person. */
-  readonly scopes: Readonly<Record<string, string>>
+  readonly scopes: Readonly<Record<string, ScopeWords>>
   /** The scopes that the device flow may give; all of them when absent. */
   readonly device_scopes?: readonly string[]
   /** RFC 9068 JWTs, or opaque tokens that only introspection reads. JWTs when absent. */
@@ -53,6 +57,8 @@ export interface Provider {
   readonly apis: readonly Api[]
   /** The languages of the pages, as BCP 47 tags. */
   readonly uiLocales: readonly string[]
+  /** Of the other providers that people may sign in with. */
+  readonly upstreamIssuers: readonly string[]
   readonly limits: Limits
   readonly acr: AcrTable
   /** Absent: nobody can register. */
@@ -66,6 +72,7 @@ export interface Provider {
   readonly pacing: Pacing
   readonly deviceStarts: DeviceStarts
   readonly news: News
+  readonly places: Places
   readonly dpop: DpopProofs
   /** Failed client authentications, by client and address. */
   readonly failedClients: Throttle
@@ -73,14 +80,39 @@ export interface Provider {
   readonly note: (event: ProtocolEvent) => void
 }
 
+/** What happened to an account and the ways to sign in to it. */
+export type AccountEvent =
+  | 'signed_in'
+  | 'passkey_added'
+  | 'passkey_removed'
+  /** A passkey that counts its uses counted backwards: there may be two of it. It was refused. */
+  | 'passkey_counter_back'
+  | 'second_factor_on'
+  | 'second_factor_off'
+  /** The password was right, the code that goes with it was not. */
+  | 'second_factor_refused'
+  | 'recovery_code_used'
+  | 'recovery_codes_made'
+  | 'password_changed'
+  | 'identity_linked'
+  | 'identity_unlinked'
+  | 'signed_out_everywhere'
+
 export type ProtocolEvent =
-  | { readonly event: 'refresh_reuse'; readonly familyId: string; readonly clientId: string }
+  | { readonly event: 'refresh_reuse'; readonly familyId: string; readonly clientId: string; readonly userId: string }
   | { readonly event: 'foreign_refresh_token'; readonly familyId: string; readonly clientId: string }
-  | { readonly event: 'code_reuse'; readonly familyId: string; readonly clientId: string }
-  | { readonly event: 'rescued'; readonly familyId: string; readonly clientId: string }
-  | { readonly event: 'unlinked'; readonly familyId: string; readonly clientId: string }
+  | { readonly event: 'code_reuse'; readonly familyId: string; readonly clientId: string; readonly userId: string }
+  | { readonly event: 'rescued'; readonly familyId: string; readonly clientId: string; readonly userId: string }
+  | {
+      readonly event: 'unlinked'
+      readonly familyId: string
+      readonly clientId: string
+      readonly userId: string
+      /** `notice`: by the address in the notice of a new device, without a sign-in. `report`: somebody else's. */
+      readonly by: 'device' | 'person' | 'notice' | 'operator' | 'report'
+    }
   | { readonly event: 'registered'; readonly clientId: string; readonly userId: string }
-  | { readonly event: 'removed'; readonly clientId: string }
+  | { readonly event: 'removed'; readonly clientId: string; readonly userId?: string }
   | {
       /** A second account brought the code of a device request. */
       readonly event: 'contested'
@@ -90,6 +122,50 @@ export type ProtocolEvent =
       /** What has come of the code already. */
       readonly familyId?: string
     }
+  | { readonly event: 'opened'; readonly requestId: string; readonly clientId: string; readonly userId: string }
+  | {
+      readonly event: 'approved'
+      readonly requestId: string
+      readonly clientId: string
+      readonly userId: string
+      readonly fromAfar: boolean
+      /** What the person took from the device's screen. */
+      readonly proof: 'none' | 'number' | 'letters'
+    }
+  | {
+      readonly event: 'denied'
+      readonly requestId: string
+      readonly clientId: string
+      readonly userId: string
+      /** `mismatch`: the number or the letters were wrong. */
+      readonly reason: 'person' | 'mismatch'
+    }
+  | {
+      /** "Someone sent me this code": what was ended, and whether further starts from there are refused. */
+      readonly event: 'reported'
+      readonly requestId: string
+      readonly clientId: string
+      readonly userId: string
+      readonly requests: number
+      readonly links: number
+      readonly frozen: boolean
+    }
+  | { readonly event: AccountEvent; readonly userId: string }
   /** Everybody together typed so many wrong codes that everybody must wait: somebody is guessing. */
   | { readonly event: 'many_wrong_codes' }
-  | { readonly event: 'linked'; readonly familyId: string; readonly clientId: string; readonly userId: string }
+  | {
+      readonly event: 'linked'
+      readonly familyId: string
+      readonly clientId: string
+      readonly userId: string
+      readonly origin: TokenFamily['origin']
+    }
+  /** A device asked for a code and got one. */
+  | { readonly event: 'issued'; readonly requestId: string; readonly clientId: string }
+  | {
+      readonly event: 'tokens'
+      readonly grant: GrantType
+      readonly clientId: string
+      readonly userId?: string
+      readonly familyId?: string
+    }

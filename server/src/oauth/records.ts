@@ -35,6 +35,14 @@ export interface Permission {
 export interface Decision extends Authentication {
   readonly userId: string
   readonly decidedAt: number
+  /** Made on another network than the device's. */
+  readonly fromAfar?: true
+}
+
+/** A number for the device's screen, among the choices on the phone. */
+export interface ScreenNumber {
+  readonly shown: string
+  readonly choices: readonly string[]
 }
 
 /** One run of the device flow (RFC 8628). The id is the digest of the device_code. */
@@ -55,12 +63,24 @@ export interface DeviceRequest extends StoredRecord, Permission {
   readonly openedBy?: string
   /** When another account first brought the same code. */
   readonly contestedAt?: number
+  /** The device said that its screen can show a number for the person to find on the phone. */
+  readonly showsNumber?: true
+  /** That number and those beside it, in the order of the page; drawn once, so that a reload tells nothing. */
+  readonly number?: ScreenNumber
+  /** How often the letters asked for instead were wrong. */
+  readonly wrongLetters?: number
   /** Only a sign-in of one of these kinds may answer: values of `acr`, see acr.ts. */
   readonly acrValues?: readonly string[]
   /** One deadline for both codes; the record itself stays a day longer, so that a late device hears `expired_token`. */
   readonly deadlineAt: number
   readonly state: 'pending' | 'approved' | 'denied' | 'redeemed'
   readonly decision?: Decision
+  /** Why it was denied, where that was more than a no: see device-request.ts. */
+  readonly refused?: 'mismatch' | 'reported'
+  /** It was ended from elsewhere, whatever was decided. `report`: somebody else's, of the same beginner. */
+  readonly withdrawnBy?: 'person' | 'operator' | 'report'
+  /** Reported: what no further flow may begin from for a while. Absent when nothing was frozen. */
+  readonly contained?: Freeze['what']
   /** Named at redemption, before anything is issued: whoever inserts the family of this id has won. */
   readonly familyId?: string
 }
@@ -77,6 +97,13 @@ export interface TokenFamily extends StoredRecord, Permission, Authentication {
   readonly usedAt: number
   /** The flow that it came from: signing out ends what a browser began, not what a person gave a device. */
   readonly origin: 'device' | 'code'
+  /** What its person calls it; before what it calls itself. */
+  readonly label?: string
+  /** The network address that began the device flow, and the one that its tokens were last asked for from. */
+  readonly startedFrom?: string
+  readonly usedFrom?: string
+  /** Whoever allowed it was on another network than the device. */
+  readonly fromAfar?: true
   /** Thumbprint of the key that all its tokens are bound to (RFC 9449). */
   readonly jkt?: string
   /** For a key-bound family: what its tokens begin with, sealed by the vault; a lost token can be made anew. */
@@ -93,8 +120,11 @@ export interface TokenFamily extends StoredRecord, Permission, Authentication {
 }
 
 /** What happens when a device and the person who brings its code are on different networks (RFC 10027 §6.1.1). */
-export const ELSEWHERE = ['allow', 'warn', 'type', 'block'] as const
+export const ELSEWHERE = ['allow', 'warn', 'match', 'block'] as const
 export type Elsewhere = (typeof ELSEWHERE)[number]
+
+export const ELSEWHERE_FALLBACKS = ['letters', 'block'] as const
+export type ElsewhereFallback = (typeof ELSEWHERE_FALLBACKS)[number]
 
 export type PublicJwk = Readonly<Record<string, unknown>>
 
@@ -119,8 +149,10 @@ export interface Client extends StoredRecord {
   readonly subjectType: 'public' | 'pairwise'
   /** Clients of one sector see one pairwise subject (OpenID Connect Core §8.1): a host name. */
   readonly sector: string
-  /** `type` when absent. Set by operators alone; not part of what a client says of itself. */
+  /** `match` when absent. Set by operators alone; not part of what a client says of itself. */
   readonly elsewhere?: Elsewhere
+  /** `match` for devices that can show no number: `letters` of the code are typed (when absent), or none is let in. */
+  readonly elsewhereFallback?: ElsewhereFallback
   /** Present when it registered itself (RFC 7591). */
   readonly registration?: ClientRegistration
   readonly createdAt: number
@@ -183,17 +215,84 @@ export type SpentMark = StoredRecord
 export interface User extends StoredRecord {
   readonly email: string
   readonly name: string
-  readonly passwordHash: string
+  /** The language of the pages when they last signed in, which messages to them are written in: BCP 47. */
+  readonly locale?: string
+  /** Absent: signs in by passkey, or with an account of elsewhere. */
+  readonly passwordHash?: string
+  /** The password is too short to stand without the second factor beside which it was chosen. */
+  readonly shortPassword?: true
+  readonly secondFactor?: SecondFactor
   readonly admin: boolean
   readonly createdAt: number
   readonly disabledAt?: number
 }
 export const USER_ID_PREFIX = 'usr_'
 
+/** One-time codes of an app (TOTP, RFC 6238), asked for after a password. */
+export interface SecondFactor {
+  readonly sealedSecret: string
+  /** The time step of the last code that was taken: no code is good twice. */
+  readonly lastStep: number
+  /** Keyed digests of the recovery codes that are left. */
+  readonly recoveryDigests: readonly string[]
+  readonly addedAt: number
+}
+
+/** A WebAuthn credential. The id is its credential ID in base64url. */
+export interface Passkey extends StoredRecord {
+  readonly userId: string
+  /** COSE, base64url. */
+  readonly publicKey: string
+  /** Of the authenticator; stays 0 where it keeps none. */
+  readonly counter: number
+  readonly transports: readonly string[]
+  /** May be copied to the person's other devices (backup eligible). */
+  readonly synced: boolean
+  readonly name: string
+  readonly createdAt: number
+  readonly usedAt?: number
+}
+
+/** An account at another provider that signs in to one of ours. The id is a digest of its issuer and subject. */
+export interface UpstreamIdentity extends StoredRecord {
+  readonly userId: string
+  /** Of the configuration's `upstreams`. */
+  readonly upstreamId: string
+  readonly issuer: string
+  readonly subject: string
+  /** What the provider called it, to tell one from another; proves nothing. */
+  readonly name?: string
+  readonly createdAt: number
+  readonly usedAt: number
+}
+
+/** After a report no device flow begins from here until it ends. The id: a digest of client and network, or client and key. */
+export interface Freeze extends StoredRecord {
+  readonly what: 'network' | 'key'
+  readonly clientId: string
+  readonly requestId: string
+  readonly reportedBy: string
+  readonly createdAt: number
+}
+
+/** One line of the audit trail: ids only, never a secret. */
+export interface AuditEntry extends StoredRecord {
+  readonly at: number
+  readonly event: string
+  readonly userId?: string
+  readonly clientId?: string
+  readonly details: Readonly<Record<string, string | number | boolean>>
+}
+
 /** A signed-in browser. The id is the digest of its cookie. */
 export interface BrowserSession extends StoredRecord, Authentication {
   readonly userId: string
   readonly usedAt: number
+  /** Later than `authenticatedAt`: another provider was told to ask them anew, and cannot show that it did. */
+  readonly askedAt?: number
+  /** What the browser says it is, such as "Firefox on Android", and where it signed in from. */
+  readonly browser?: string
+  readonly address?: string
   /** The device request that this browser opened by its code; it can decide on no other. */
   readonly openedRequestId?: string
 }

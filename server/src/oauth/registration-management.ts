@@ -72,7 +72,8 @@ export async function removeDevice(provider: Provider, client: Client): Promise<
   // The client first: what is not a client any more gets no further family.
   await clients.delete(client.id)
   await endLinks(provider.store, await families.byClient(client.id), now)
-  provider.note({ event: 'removed', clientId: client.id })
+  const owner = client.registration?.ownerId
+  provider.note({ event: 'removed', clientId: client.id, ...(owner === undefined ? {} : { userId: owner }) })
 }
 
 function tokenOf({ authorization }: Holder): string {

@@ -21,9 +21,9 @@ import { digestOf, randomToken } from './vault.ts'
 
 export const ENROL_SCOPE = 'device:enroll'
 
-/** The server's own API: what a person reads before a device may set itself up. */
+/** The server's own API; the pages say in their own words what it is to set itself up. */
 export function enrolmentApi(issuer: string): Api {
-  return { resource: issuer, scopes: { [ENROL_SCOPE]: 'Set itself up as a device of yours' } }
+  return { resource: issuer, scopes: { [ENROL_SCOPE]: {} } }
 }
 
 export interface RegistrationRequest {

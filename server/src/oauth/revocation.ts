@@ -5,7 +5,7 @@
 import { authenticateClient } from './client-auth.ts'
 import { OAuthError } from './errors.ts'
 import type { TokenMessage } from './introspection.ts'
-import { endLink } from './links.ts'
+import { unlink } from './links.ts'
 import { readParameters } from './parameters.ts'
 import type { Provider } from './provider.ts'
 import type { Client } from './records.ts'
@@ -40,6 +40,5 @@ async function endLinkOf(provider: Provider, caller: Client, familyId: string): 
     provider.note({ event: 'foreign_refresh_token', familyId, clientId })
     throw FOREIGN
   }
-  const ended = await endLink(provider.store, familyId, provider.host.clock.now())
-  if (ended) provider.note({ event: 'unlinked', familyId, clientId })
+  await unlink(provider, familyId, 'device')
 }

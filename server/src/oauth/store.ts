@@ -1,17 +1,21 @@
 // The door to storage: what the protocol asks of it. The engines live in ../storage.
 import { OAuthError } from './errors.ts'
 import type {
+  AuditEntry,
   AuthorizationCode,
   AuthorizationRequest,
   BrowserSession,
   Client,
   Consent,
   DeviceRequest,
+  Freeze,
   OpaqueToken,
+  Passkey,
   SigningKey,
   SpentMark,
   StoredRecord,
   TokenFamily,
+  UpstreamIdentity,
   User,
 } from './records.ts'
 
@@ -28,6 +32,9 @@ export interface Table<R extends StoredRecord> {
 export interface Store {
   readonly deviceRequests: Table<DeviceRequest> & {
     byUserCode(digest: string): Promise<DeviceRequest | undefined>
+    /** Those that began in a network, as `networkOf` names it. */
+    byNetwork(network: string): Promise<readonly DeviceRequest[]>
+    byKey(jkt: string): Promise<readonly DeviceRequest[]>
     all(): Promise<readonly DeviceRequest[]>
   }
   readonly families: Table<TokenFamily> & {
@@ -46,9 +53,18 @@ export interface Store {
     all(): Promise<readonly User[]>
   }
   readonly sessions: Table<BrowserSession> & { byUser(userId: string): Promise<readonly BrowserSession[]> }
+  readonly passkeys: Table<Passkey> & { byUser(userId: string): Promise<readonly Passkey[]> }
+  readonly upstreamIdentities: Table<UpstreamIdentity> & {
+    byUser(userId: string): Promise<readonly UpstreamIdentity[]>
+  }
+  readonly freezes: Table<Freeze> & { all(): Promise<readonly Freeze[]> }
+  readonly auditEntries: Table<AuditEntry> & {
+    byUser(userId: string): Promise<readonly AuditEntry[]>
+    all(): Promise<readonly AuditEntry[]>
+  }
   readonly authorizationRequests: Table<AuthorizationRequest>
   readonly authorizationCodes: Table<AuthorizationCode>
-  readonly consents: Table<Consent>
+  readonly consents: Table<Consent> & { byUser(userId: string): Promise<readonly Consent[]> }
   readonly opaqueTokens: Table<OpaqueToken>
   readonly spent: Table<SpentMark>
   readonly signingKeys: Table<SigningKey> & { all(): Promise<readonly SigningKey[]> }

@@ -12,11 +12,16 @@ export interface Throttle {
   count(key: string): void
 }
 
+export interface WindowThrottle extends Throttle {
+  /** The last one that was counted did not count after all. */
+  uncount(key: string): void
+}
+
 // About 100 bytes each.
 const MOST_KEYS = 100_000
 
 /** A sliding window: at most `most` counted events of one key in any `windowSeconds`. Keeps the time of each: for small counts. */
-export function createThrottle(allowance: Allowance, clock: Clock): Throttle {
+export function createThrottle(allowance: Allowance, clock: Clock): WindowThrottle {
   const events = new Map<string, readonly number[]>()
   const recent = (key: string): readonly number[] => {
     const since = clock.monotonic() - allowance.windowSeconds * 1000
@@ -31,6 +36,9 @@ export function createThrottle(allowance: Allowance, clock: Clock): Throttle {
     count(key) {
       const kept = [...recent(key), clock.monotonic()].slice(-allowance.most)
       remember(events, key, kept)
+    },
+    uncount(key) {
+      remember(events, key, recent(key).slice(0, -1))
     },
   }
 }
@@ -75,7 +83,7 @@ function remember<V>(map: Map<string, V>, key: string, value: V): void {
 
 /** IPv4 addresses count one by one, IPv6 by /64: the rest of one is a single household's to choose from. */
 export function networkOf(address: string): string {
-  const plain = withoutMapping(address)
+  const plain = unmapped(address)
   if (!plain.includes(':')) return plain
   const [head = '', tail] = plain.split('::')
   const left = head === '' ? [] : head.split(':')
@@ -93,8 +101,8 @@ export function networkOf(address: string): string {
  * in the house itself, two private addresses of one /24.
  */
 export function sameNetwork(one: string, other: string): boolean {
-  const neighbours = PRIVATE_IPV4.exec(withoutMapping(one))?.[1]
-  if (neighbours !== undefined && neighbours === PRIVATE_IPV4.exec(withoutMapping(other))?.[1]) return true
+  const neighbours = PRIVATE_IPV4.exec(unmapped(one))?.[1]
+  if (neighbours !== undefined && neighbours === PRIVATE_IPV4.exec(unmapped(other))?.[1]) return true
   return networkOf(one) === networkOf(other)
 }
 
@@ -102,6 +110,6 @@ export function sameNetwork(one: string, other: string): boolean {
 const PRIVATE_IPV4 = /^((?:10\.\d+|192\.168|172\.(?:1[6-9]|2\d|3[01]))\.\d+)\.\d+$/
 
 /** An IPv4 address that came over an IPv6 socket is an IPv4 address. */
-function withoutMapping(address: string): string {
+export function unmapped(address: string): string {
   return address.startsWith('::ffff:') && address.includes('.') ? address.slice('::ffff:'.length) : address
 }

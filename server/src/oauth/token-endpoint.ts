@@ -36,7 +36,8 @@ export async function exchange(provider: Provider, request: TokenRequest): Promi
   if (client.dpopBound && jkt === undefined)
     throw new OAuthError('invalid_dpop_proof', 'this client needs a DPoP proof')
 
-  const found = await grant.find(provider, { client, parameters, jkt, patience: request.patience })
+  const { address, patience } = request
+  const found = await grant.find(provider, { client, parameters, jkt, address, patience })
   if (found.userId !== undefined && !(await mayBeSpokenFor(provider, found.userId))) {
     // A waiting device hears that it was refused; a token that was good once is good no more.
     const code = grant.type === DEVICE_CODE_GRANT ? 'access_denied' : 'invalid_grant'
@@ -46,7 +47,17 @@ export async function exchange(provider: Provider, request: TokenRequest): Promi
   if (owner !== undefined && !(await mayBeSpokenFor(provider, owner))) {
     throw new OAuthError('unauthorized_client', 'the account that this device belongs to may not use the service')
   }
-  return issueTokens(provider, await found.redeem())
+  const entitlement = await found.redeem()
+  const tokens = await issueTokens(provider, entitlement)
+  const { user, familyId } = entitlement
+  provider.note({
+    event: 'tokens',
+    grant: grant.type,
+    clientId: client.id,
+    ...(user === undefined ? {} : { userId: user.id }),
+    ...(familyId === undefined ? {} : { familyId }),
+  })
+  return tokens
 }
 
 /** The one gate: nobody gets tokens for an account, or a device of an account, that was closed, by whatever grant. */

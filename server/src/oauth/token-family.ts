@@ -76,6 +76,8 @@ export type RotateOutcome =
 export interface RotateInput {
   readonly presented: string
   readonly now: number
+  /** The network address that asks. */
+  readonly address: string
   readonly limits: RefreshLimits
   /** How long the parent of an unused successor is answered. */
   readonly graceMs: number
@@ -91,7 +93,7 @@ export interface RotateInput {
  * Each outcome is one write, the repeated one too: so no token leaves after a revocation was committed.
  */
 export function rotate(family: TokenFamily | undefined, input: RotateInput): Step<TokenFamily, RotateOutcome> {
-  const { presented, now, limits, entropy } = input
+  const { presented, now, address, limits, entropy } = input
   if (family?.current === undefined || !isLive(family, now, limits)) return { outcome: { kind: 'gone' } }
   const digest = digestOf(presented)
   if (sameDigest(digest, family.current)) {
@@ -105,6 +107,7 @@ export function rotate(family: TokenFamily | undefined, input: RotateInput): Ste
       sealedSuccessor: sealUnder(presented, refreshToken, entropy),
       rotatedAt: now,
       usedAt: now,
+      usedFrom: address,
       expiresAt: familyEnd(family.createdAt, now, limits),
     }
     return { next, outcome: { kind: 'rotated', refreshToken, family: next } }
@@ -113,7 +116,7 @@ export function rotate(family: TokenFamily | undefined, input: RotateInput): Ste
     repeatable(family, digest, now, input.graceMs) && unsealUnder(presented, family.sealedSuccessor ?? '')
   if (successor) {
     // `rotatedAt` stays: a replay never extends the window.
-    const next: TokenFamily = { ...family, usedAt: Math.max(family.usedAt, now) }
+    const next: TokenFamily = { ...family, usedAt: Math.max(family.usedAt, now), usedFrom: address }
     return { next, outcome: { kind: 'repeated', refreshToken: successor, family: next } }
   }
   if (generationOf(presented) > family.generation) return { outcome: { kind: 'gone' } }
@@ -131,14 +134,14 @@ export function rescue(
   family: TokenFamily | undefined,
   input: Omit<RotateInput, 'presented' | 'graceMs'> & { readonly handle: string },
 ): Step<TokenFamily, string | undefined> {
-  const { handle, now, limits, entropy } = input
+  const { handle, now, address, limits, entropy } = input
   if (family === undefined || !isLive(family, now, limits)) return { outcome: undefined }
   const { previous: _previous, sealedSuccessor: _sealed, rotatedAt: _rotated, ...rest } = family
   const generation = family.generation + 1
   const refreshToken = newRefreshToken(handle, generation, entropy)
   const expiresAt = familyEnd(family.createdAt, now, limits)
   return {
-    next: { ...rest, generation, current: digestOf(refreshToken), usedAt: now, expiresAt },
+    next: { ...rest, generation, current: digestOf(refreshToken), usedAt: now, usedFrom: address, expiresAt },
     outcome: refreshToken,
   }
 }

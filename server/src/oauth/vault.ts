@@ -7,7 +7,18 @@ export const SMALLEST_MASTER_SECRET_BYTES = 32
 const NONCE_BYTES = 12
 const TAG_BYTES = 16
 
-export type Purpose = 'user-code' | 'visit' | 'csrf' | 'signing-key' | 'family-handle' | 'pairwise'
+export type Purpose =
+  | 'user-code'
+  | 'visit'
+  | 'csrf'
+  | 'signing-key'
+  | 'family-handle'
+  | 'pairwise'
+  | 'passkey-challenge'
+  | 'second-factor'
+  | 'known-browser'
+  | 'undo'
+  | 'freeze'
 
 export interface Vault {
   /** Keyed digest: for what is too short to survive a plain one. base64url. */

@@ -3,6 +3,7 @@
 import { type CompiledQuery, type Kysely, sql } from 'kysely'
 import type { StoredRecord } from '../oauth/records.ts'
 import type { Store, Table } from '../oauth/store.ts'
+import { networkOf } from '../oauth/throttle.ts'
 
 /** What an engine does for us. Errors that mean "not now" come out as StoreUnavailable. */
 export interface SqlEngine {
@@ -32,7 +33,10 @@ interface TableShape<R> {
 }
 
 const TABLES = {
-  deviceRequests: { name: 'device_request', keys: { user_code_digest: (r) => r.userCodeDigest } },
+  deviceRequests: {
+    name: 'device_request',
+    keys: { user_code_digest: (r) => r.userCodeDigest, network: (r) => networkOf(r.address), jkt: (r) => r.jkt },
+  },
   families: {
     name: 'token_family',
     keys: { user_id: (r) => r.userId, client_id: (r) => r.clientId, jkt: (r) => r.jkt },
@@ -43,6 +47,10 @@ const TABLES = {
   },
   users: { name: 'user_account', keys: { email: (r) => r.email } },
   sessions: { name: 'browser_session', keys: { user_id: (r) => r.userId } },
+  passkeys: { name: 'passkey', keys: { user_id: (r) => r.userId } },
+  upstreamIdentities: { name: 'upstream_identity', keys: { user_id: (r) => r.userId } },
+  freezes: { name: 'freeze', keys: {} },
+  auditEntries: { name: 'audit_entry', keys: { user_id: (r) => r.userId } },
   authorizationRequests: { name: 'authorization_request', keys: {} },
   authorizationCodes: { name: 'authorization_code', keys: {} },
   consents: { name: 'consent', keys: { user_id: (r) => r.userId } },
@@ -71,9 +79,18 @@ export function sqlStore(engine: SqlEngine): Store {
   const byRegisteredKey = clients.finder('registered_jkt')
   const users = open('users')
   const sessions = open('sessions')
+  const passkeys = open('passkeys')
+  const upstreamIdentities = open('upstreamIdentities')
+  const auditEntries = open('auditEntries')
+  const consents = open('consents')
   const byEmail = users.finder('email')
   return {
-    deviceRequests: { ...deviceRequests, byUserCode: async (digest) => (await byUserCode(digest))[0] },
+    deviceRequests: {
+      ...deviceRequests,
+      byUserCode: async (digest) => (await byUserCode(digest))[0],
+      byNetwork: deviceRequests.finder('network'),
+      byKey: deviceRequests.finder('jkt'),
+    },
     families: {
       ...families,
       byKey: families.finder('jkt'),
@@ -87,9 +104,13 @@ export function sqlStore(engine: SqlEngine): Store {
     },
     users: { ...users, byEmail: async (email) => (await byEmail(email))[0] },
     sessions: { ...sessions, byUser: sessions.finder('user_id') },
+    passkeys: { ...passkeys, byUser: passkeys.finder('user_id') },
+    upstreamIdentities: { ...upstreamIdentities, byUser: upstreamIdentities.finder('user_id') },
+    freezes: open('freezes'),
+    auditEntries: { ...auditEntries, byUser: auditEntries.finder('user_id') },
     authorizationRequests: open('authorizationRequests'),
     authorizationCodes: open('authorizationCodes'),
-    consents: open('consents'),
+    consents: { ...consents, byUser: consents.finder('user_id') },
     opaqueTokens: open('opaqueTokens'),
     spent: open('spent'),
     signingKeys: open('signingKeys'),

@@ -42,6 +42,7 @@ export const authorizationCode: Grant = {
           handle,
           // RFC 9449 §5: the refresh token of a client that can prove who it is stays bound to the client alone.
           jkt: record.jkt ?? exchange.jkt,
+          address: exchange.address,
           reach,
           withRefreshToken: client.grantTypes.includes('refresh_token') && scope.includes('offline_access'),
           nonce,
@@ -65,6 +66,6 @@ async function endFamily(provider: Provider, familyId: string, clientId: string)
   const family = await provider.store.families.get(familyId)
   if (family === undefined) return false
   const ended = await endLink(provider.store, familyId, provider.host.clock.now())
-  if (ended) provider.note({ event: 'code_reuse', familyId, clientId })
+  if (ended) provider.note({ event: 'code_reuse', familyId, clientId, userId: family.userId })
   return true
 }

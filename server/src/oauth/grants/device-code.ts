@@ -3,8 +3,10 @@ import { DEVICE_CODE_GRANT } from '@latchkey/shared'
 import { checkCodeVerifier } from '../code-verifier.ts'
 import { type PollOutcome, poll, redeem } from '../device-request.ts'
 import { OAuthError } from '../errors.ts'
-import { awaitDecision } from '../news.ts'
+import { unlink } from '../links.ts'
+import { awaitNews } from '../news.ts'
 import type { Provider } from '../provider.ts'
+import type { DeviceRequest } from '../records.ts'
 import { narrow } from '../scopes.ts'
 import { update } from '../store.ts'
 import { handleFor } from '../token-family.ts'
@@ -27,7 +29,7 @@ export const deviceCode: Grant = {
     const { client, parameters } = exchange
     const code = parameters.required('device_code')
     const { clock } = provider.host
-    const look = async () => {
+    const look = async (): Promise<Look> => {
       const request = await provider.store.deviceRequests.get(digestOf(code))
       // Another client's code is as good as none, and its poll touches no counter of the rightful one.
       if (request === undefined || request.clientId !== client.id) throw INVALID
@@ -36,10 +38,9 @@ export const deviceCode: Grant = {
     const first = await look()
     if (first.found.kind === 'expired') throw EXPIRED
     refuseOtherKey(first.request.jkt, exchange)
-    const { request, found } =
-      first.found.kind === 'pending' ? await waited(provider, exchange, first.request.id, look) : first
+    const { request, found } = first.found.kind === 'pending' ? await waited(provider, exchange, first, look) : first
     if (found.kind === 'expired') throw EXPIRED
-    if (found.kind === 'pending') throw PENDING
+    if (found.kind === 'pending') throw pendingFor(request)
     if (found.kind === 'denied') throw DENIED
     checkCodeVerifier(request.codeChallenge, parameters.get('code_verifier'))
     const { decision } = found
@@ -55,40 +56,74 @@ export const deviceCode: Grant = {
         const { scope, resources, device } = request
         const { userId, authenticatedAt, amr } = decision
         const entitlement = await beginLink(provider, client, {
-          terms: { scope, resources, device, userId, authenticatedAt, amr, origin: 'device' },
+          terms: {
+            ...{ scope, resources, device, userId, authenticatedAt, amr },
+            ...{ origin: 'device', startedFrom: request.address },
+            ...(decision.fromAfar && { fromAfar: true }),
+          },
           handle,
           jkt: request.jkt ?? exchange.jkt,
+          address: exchange.address,
           reach,
           withRefreshToken: client.grantTypes.includes('refresh_token'),
         })
         if (entitlement === undefined) throw INVALID
+        await refuseWithdrawn(provider, request.id, familyId)
+        // The person's page may be waiting for it.
+        provider.news.publish(request.id, 'linked')
         return entitlement
       },
     }
   },
 }
 
+/** Looked at, with what a poll finds. */
+interface Look {
+  readonly request: DeviceRequest
+  readonly found: PollOutcome
+}
+
 /**
  * An approved pick-up is never delayed, so only a device that must go on waiting is paced. One that would rather wait
- * here for the answer is held, and looked at once more.
+ * here for the answer is held, and looked at once more. A number that its screen does not show yet is an answer too: the
+ * person is looking for it.
  */
-async function waited<T extends { readonly found: PollOutcome }>(
+async function waited(
   provider: Provider,
-  { patience }: Exchange,
-  requestId: string,
-  look: () => Promise<T>,
-): Promise<T> {
+  { parameters, patience }: Exchange,
+  { request }: Look,
+  look: () => Promise<Look>,
+): Promise<Look> {
   const { host, news, pacing } = provider
-  const outcome = pacing.poll(requestId, host.clock.monotonic())
+  const shown = parameters.get('shown_number')
+  const showsNumber = shown !== undefined && shown === request.number?.shown
+  const outcome = pacing.poll(request.id, host.clock.monotonic(), showsNumber)
   if (outcome.kind === 'slow_down') {
     const { intervalSeconds } = outcome
     throw new OAuthError('slow_down', 'wait for the interval between two polls', { intervalSeconds })
   }
-  if (patience === undefined) throw PENDING
-  await awaitDecision(news, host.sleep, requestId, patience, async () => (await look()).found.kind !== 'pending')
+  if (patience === undefined) throw pendingFor(request)
+  await awaitNews(news, host.sleep, request.id, patience, async () => {
+    const now = await look()
+    return now.found.kind !== 'pending' || (now.request.number !== undefined && now.request.number.shown !== shown)
+  })
   // Who has left must find its tokens when it comes back.
   if (patience.signal.aborted) throw PENDING
   return look()
+}
+
+/** Devices that do not listen learn here what their screen is to show. */
+function pendingFor({ number }: DeviceRequest): OAuthError {
+  if (number === undefined) return PENDING
+  return new OAuthError('authorization_pending', 'nobody has decided yet', { number: number.shown })
+}
+
+/** Whoever ended the request while its link was being written looked for the link too early. So it ends here. */
+async function refuseWithdrawn(provider: Provider, requestId: string, familyId: string): Promise<void> {
+  const request = await provider.store.deviceRequests.get(requestId)
+  if (request?.state === 'redeemed') return
+  await unlink(provider, familyId, request?.withdrawnBy ?? 'operator')
+  throw DENIED
 }
 
 async function consume(provider: Provider, requestId: string, familyId: string): Promise<void> {

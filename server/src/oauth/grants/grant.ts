@@ -11,6 +11,8 @@ export interface Exchange {
   readonly parameters: Parameters
   /** Thumbprint of the key that the caller proved to hold (RFC 9449). */
   readonly jkt: string | undefined
+  /** The network address that asks. */
+  readonly address: string
   /** The caller would rather wait for the answer than ask again (RFC 7240 §4.3). */
   readonly patience?: Patience | undefined
 }

@@ -22,7 +22,7 @@ export const jwtBearer: Grant = {
   requiredParameters: ['assertion'],
 
   async find(provider, exchange) {
-    const { client, parameters } = exchange
+    const { client, parameters, address } = exchange
     const assertion = parameters.required('assertion')
     const key = keyIn(assertion)
     const jkt = await thumbprint(key)
@@ -42,10 +42,10 @@ export const jwtBearer: Grant = {
         if (handle === undefined) throw INVALID
         const { clock, entropy } = provider.host
         const refreshToken = await update(provider.store.families, family.id, (current) =>
-          rescue(current, { handle, now: clock.now(), limits: provider.limits.refresh, entropy }),
+          rescue(current, { handle, now: clock.now(), address, limits: provider.limits.refresh, entropy }),
         )
         if (refreshToken === undefined) throw INVALID
-        provider.note({ event: 'rescued', familyId: family.id, clientId: client.id })
+        provider.note({ event: 'rescued', familyId: family.id, clientId: client.id, userId: family.userId })
         return entitlementOf(family, client, {
           reach,
           jkt,

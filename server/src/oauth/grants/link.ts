@@ -9,10 +9,15 @@ import { digestOf } from '../vault.ts'
 import type { Exchange } from './grant.ts'
 
 export interface Beginning {
-  readonly terms: Pick<TokenFamily, 'scope' | 'resources' | 'userId' | 'authenticatedAt' | 'amr' | 'device' | 'origin'>
+  readonly terms: Pick<
+    TokenFamily,
+    'scope' | 'resources' | 'userId' | 'authenticatedAt' | 'amr' | 'device' | 'origin' | 'startedFrom' | 'fromAfar'
+  >
   /** Follows from the code, see `handleFor`. */
   readonly handle: string
   readonly jkt: string | undefined
+  /** The network address that the code was exchanged from. */
+  readonly address: string
   readonly reach: Reach
   readonly withRefreshToken: boolean
   readonly nonce?: string | undefined
@@ -27,7 +32,7 @@ export async function beginLink(
   client: Client,
   beginning: Beginning,
 ): Promise<Entitlement | undefined> {
-  const { terms, handle, jkt, reach, withRefreshToken, nonce } = beginning
+  const { terms, handle, jkt, address, reach, withRefreshToken, nonce } = beginning
   const { clock, entropy } = provider.host
   const now = clock.now()
   const refreshToken = withRefreshToken ? newRefreshToken(handle, 0, entropy) : undefined
@@ -41,11 +46,13 @@ export async function beginLink(
     ...(jkt === undefined ? {} : { jkt, sealedHandle: provider.vault.seal('family-handle', handle) }),
     createdAt: now,
     usedAt: now,
+    usedFrom: address,
     generation: 0,
     ...(refreshToken === undefined ? {} : { current: digestOf(refreshToken) }),
   }
   if (!(await provider.store.families.insert(family))) return undefined
-  provider.note({ event: 'linked', familyId: family.id, clientId: client.id, userId: terms.userId })
+  const { userId, origin } = terms
+  provider.note({ event: 'linked', familyId: family.id, clientId: client.id, userId, origin })
   return entitlementOf(family, client, { reach, jkt, refreshToken, nonce })
 }
 

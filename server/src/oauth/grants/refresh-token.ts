@@ -13,7 +13,7 @@ export const refreshToken: Grant = {
   requiredParameters: ['refresh_token'],
 
   async find(provider, exchange) {
-    const { client, parameters, jkt } = exchange
+    const { client, parameters, jkt, address } = exchange
     const presented = parameters.required('refresh_token')
     const familyId = familyOf(presented)
     const family = familyId === undefined ? undefined : await provider.store.families.get(familyId)
@@ -31,7 +31,8 @@ export const refreshToken: Grant = {
         const bound = family.jkt !== undefined || client.authMethod === 'private_key_jwt'
         const { refresh: limits } = provider.limits
         const { outcome, reach } = await update(provider.store.families, family.id, (current) => {
-          const input = { presented, now: clock.now(), limits, graceMs: graceMs(bound, limits), entropy }
+          const grace = graceMs(bound, limits)
+          const input = { presented, now: clock.now(), address, limits, graceMs: grace, entropy }
           const step = rotate(current, input)
           // A refused scope consumes nothing: it is looked at before the rotation is written.
           const refused = step.outcome.kind === 'gone' || step.outcome.kind === 'reuse'
@@ -40,7 +41,8 @@ export const refreshToken: Grant = {
           return { ...step, outcome: { outcome: step.outcome, reach } }
         })
         if (outcome.kind === 'reuse') {
-          provider.note({ event: 'refresh_reuse', familyId: family.id, clientId: client.id })
+          const { id: familyId, userId } = family
+          provider.note({ event: 'refresh_reuse', familyId, clientId: client.id, userId })
         }
         if (outcome.kind === 'gone' || outcome.kind === 'reuse' || reach === undefined) throw invalid()
         return entitlementOf(family, client, { reach, jkt, refreshToken: outcome.refreshToken })

@@ -13,6 +13,8 @@ export async function up(db: Kysely<unknown>): Promise<void> {
 
   await make('device_request')
     .addColumn('user_code_digest', text, (column) => column.notNull().unique())
+    .addColumn('network', text, (column) => column.notNull())
+    .addColumn('jkt', text)
     .execute()
   await make('token_family')
     .addColumn('user_id', text, (column) => column.notNull())
@@ -37,16 +39,25 @@ export async function up(db: Kysely<unknown>): Promise<void> {
   await make('consent')
     .addColumn('user_id', text, (column) => column.notNull())
     .execute()
-  for (const name of ['authorization_request', 'authorization_code', 'opaque_token', 'spent_mark']) {
+  for (const name of ['passkey', 'upstream_identity']) {
+    await make(name)
+      .addColumn('user_id', text, (column) => column.notNull())
+      .execute()
+  }
+  // Not every line is about somebody.
+  await make('audit_entry').addColumn('user_id', text).execute()
+  for (const name of ['authorization_request', 'authorization_code', 'opaque_token', 'spent_mark', 'freeze']) {
     await make(name).execute()
   }
 
   const index = (table: string, column: string) =>
     db.schema.createIndex(`${table}_${column}`).on(table).column(column).execute()
   for (const table of ENDING) await index(table, 'expires_at')
+  for (const column of ['network', 'jkt']) await index('device_request', column)
   for (const column of ['user_id', 'client_id', 'jkt']) await index('token_family', column)
   await index('client', 'owner_id')
-  await index('browser_session', 'user_id')
+  for (const table of ['browser_session', 'consent', 'passkey', 'upstream_identity', 'audit_entry'])
+    await index(table, 'user_id')
 }
 
 const ENDING = [
@@ -57,4 +68,6 @@ const ENDING = [
   'authorization_code',
   'opaque_token',
   'spent_mark',
+  'freeze',
+  'audit_entry',
 ]

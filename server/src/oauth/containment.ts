@@ -1,0 +1,124 @@
+// "Someone sent me this code": whoever began that flow is shut out, and what else they began is ended
+// (RFC 10027 §6.1.6). The order is what makes it whole: decide, freeze, then look for what there is. Whoever begins a
+// flow looks for a freeze after writing it, and whoever redeems one looks for its end after writing the link, so each
+// of them either is found here or finds this.
+import { report, withdraw } from './device-request.ts'
+import { freeze } from './freezes.ts'
+import { unlink } from './links.ts'
+import type { Provider } from './provider.ts'
+import type { Decision, DeviceRequest } from './records.ts'
+import { type Step, update } from './store.ts'
+import { networkOf } from './throttle.ts'
+import { digestOf } from './vault.ts'
+
+/** How far back something counts as begun by the same. Requests are kept for so long. */
+export const WINDOW_MS = 24 * 60 * 60 * 1000
+
+/** So often in a window one account's word shuts others out: a stranger must not close a hotel for a day. */
+export const REPORTS_PER_ACCOUNT = 3
+
+/** What a report did. */
+interface Contained {
+  /** Absent: only the reported request itself was refused. */
+  readonly contained?: DeviceRequest['contained']
+  /** Other requests that were ended, and links. */
+  readonly requests: number
+  readonly links: number
+}
+
+const NOTHING: Contained = { requests: 0, links: 0 }
+
+/**
+ * Refuses the request and contains whoever began it. False when it was decided before, which changes nothing. A person
+ * on the device's own network is perhaps one of many there, so that their word counts against its key alone.
+ */
+export async function reportRequest(provider: Provider, requestId: string, decision: Decision): Promise<boolean> {
+  const { store } = provider
+  const reported = await update(store.deviceRequests, requestId, (current) => {
+    const step = report(current, decision)
+    return { ...step, outcome: step.outcome === 'done' ? current : undefined }
+  })
+  if (reported === undefined) return false
+  tellDevice(provider, requestId)
+  let done = NOTHING
+  try {
+    done = await contain(provider, reported, decision)
+    const { contained } = done
+    if (contained !== undefined) {
+      await update(store.deviceRequests, requestId, (current) =>
+        current === undefined ? { outcome: undefined } : { next: { ...current, contained }, outcome: undefined },
+      )
+    }
+  } finally {
+    // Operators hear of it, also when the storage failed halfway.
+    const { contained, requests, links } = done
+    const { clientId } = reported
+    const frozen = contained !== undefined
+    provider.note({ event: 'reported', requestId, clientId, userId: decision.userId, requests, links, frozen })
+  }
+  return true
+}
+
+async function contain(provider: Provider, reported: DeviceRequest, decision: Decision): Promise<Contained> {
+  const { store, host } = provider
+  const now = host.clock.now()
+  const { id: requestId, clientId, address, jkt } = reported
+  const contained = decision.fromAfar ? 'network' : jkt === undefined ? undefined : 'key'
+  if (contained === undefined || !(await mayContain(provider, decision.userId, now))) return NOTHING
+
+  const why = { requestId, reportedBy: decision.userId }
+  if (contained === 'network') await freeze(provider, 'network', reported, why, now)
+  await freeze(provider, 'key', reported, why, now)
+
+  const isMeant = (record: { clientId: string; createdAt: number }) =>
+    record.clientId === clientId && record.createdAt >= now - WINDOW_MS
+  const ofKey = jkt === undefined ? [] : await store.deviceRequests.byKey(jkt)
+  const ofNetwork = contained === 'network' ? await store.deviceRequests.byNetwork(networkOf(address)) : []
+  // In a large house thousands of codes have run out in a day: nothing is to be ended of those.
+  const begun = [...ofKey, ...ofNetwork].filter((request) => isMeant(request) && shutOut(request, jkt, now).next)
+  // A key may have been proven at the token endpoint alone, so links are looked for by it as well.
+  const ofSameKey = jkt === undefined ? [] : await store.families.byKey(jkt)
+  const families = ofSameKey.filter((family) => isMeant(family) && family.origin === 'device')
+  let requests = 0
+  for (const { id } of begun) {
+    const ended = await update(store.deviceRequests, id, (current) => shutOut(current, jkt, now))
+    if (ended === undefined) continue
+    tellDevice(provider, id)
+    const family = ended.familyId === undefined ? undefined : await store.families.get(ended.familyId)
+    if (family === undefined) requests += 1
+    else families.push(family)
+  }
+  let links = 0
+  for (const { id } of families) if (await unlink(provider, id, 'report')) links += 1
+  return { contained, requests, links }
+}
+
+/**
+ * What was begun by the same is ended, whatever became of it. One that its person allowed from the device's own network
+ * is spared, unless it has the very key: behind one address live neighbours, and their television is theirs.
+ */
+function shutOut(
+  request: DeviceRequest | undefined,
+  jkt: string | undefined,
+  now: number,
+): Step<DeviceRequest, DeviceRequest | undefined> {
+  if (request?.state === 'pending' && now >= request.deadlineAt) return { outcome: undefined }
+  const sameKey = jkt !== undefined && request?.jkt === jkt
+  if (!sameKey && request?.decision !== undefined && !request.decision.fromAfar) return { outcome: undefined }
+  const { next } = withdraw(request, 'report')
+  return next === undefined ? { outcome: undefined } : { next, outcome: next }
+}
+
+/** Each containment takes one of the account's places, and holds it for a day; the insert itself tells which is free. */
+async function mayContain({ store }: Provider, userId: string, now: number): Promise<boolean> {
+  for (let place = 0; place < REPORTS_PER_ACCOUNT; place++) {
+    const id = digestOf(`report ${place} of ${userId}`)
+    if (await store.spent.insert({ id, version: 0, expiresAt: now + WINDOW_MS })) return true
+  }
+  return false
+}
+
+function tellDevice({ news, deviceStarts }: Provider, requestId: string): void {
+  news.publish(requestId, 'denied')
+  deviceStarts.ended(requestId)
+}

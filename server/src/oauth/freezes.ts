@@ -1,0 +1,68 @@
+// Where no device flow may begin for a while, after a report: a client in a network, or a client with a key. Kept in the
+// database, so that a restart thaws nothing and every node knows.
+import { OAuthError } from './errors.ts'
+import type { Freeze } from './records.ts'
+import { type Store, update } from './store.ts'
+import { networkOf } from './throttle.ts'
+import type { Vault } from './vault.ts'
+
+export const FREEZE_MS = 60 * 60 * 1000
+
+/** Who begins, as far as one can tell: the same client from the same network, or with the same key. */
+export interface Beginner {
+  readonly clientId: string
+  readonly address: string
+  /** Thumbprint of its key. */
+  readonly jkt?: string | undefined
+}
+
+type Basis = { readonly store: Store; readonly vault: Vault }
+
+/** Keyed, since anybody could go through all the addresses there are; undefined for what this beginner has not. */
+function freezeId(vault: Vault, what: Freeze['what'], { clientId, address, jkt }: Beginner): string | undefined {
+  const name = what === 'key' ? jkt : networkOf(address)
+  return name === undefined ? undefined : vault.digest('freeze', `${what} ${clientId} ${name}`)
+}
+
+/** Throws `temporarily_unavailable` (429) until the freeze ends; `now` is epoch milliseconds. */
+export async function refuseFrozen({ store, vault }: Basis, beginner: Beginner, now: number): Promise<void> {
+  for (const what of ['network', 'key'] as const) {
+    const id = freezeId(vault, what, beginner)
+    const freeze = id === undefined ? undefined : await store.freezes.get(id)
+    if (freeze === undefined || now >= freeze.expiresAt) continue
+    throw new OAuthError('temporarily_unavailable', 'no codes are given out here for a while', {
+      status: 429,
+      headers: { 'Retry-After': String(Math.ceil((freeze.expiresAt - now) / 1000)) },
+    })
+  }
+}
+
+/** From now on, for an hour. What is frozen already stays so until the later of both ends. */
+export async function freeze(
+  { store, vault }: Basis,
+  what: Freeze['what'],
+  beginner: Beginner,
+  why: Pick<Freeze, 'requestId' | 'reportedBy'>,
+  now: number,
+): Promise<void> {
+  const id = freezeId(vault, what, beginner)
+  if (id === undefined) return
+  const record: Freeze = {
+    id,
+    version: 0,
+    expiresAt: now + FREEZE_MS,
+    what,
+    clientId: beginner.clientId,
+    ...why,
+    createdAt: now,
+  }
+  // Between the two an operator may lift the old one.
+  while (!(await store.freezes.insert(record))) {
+    const kept = await update(store.freezes, id, (old) =>
+      old === undefined || old.expiresAt >= record.expiresAt
+        ? { outcome: old !== undefined }
+        : { next: { ...record, version: old.version }, outcome: true },
+    )
+    if (kept) return
+  }
+}
