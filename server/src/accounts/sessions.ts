@@ -9,20 +9,50 @@ export const SESSION_ABSOLUTE_MS = 12 * 60 * 60 * 1000
 // A session that was used a moment ago need not be written again.
 const TOUCH_AFTER_MS = 60 * 1000
 
-/** Returns the cookie's value; only its digest is kept. Every sign-in makes a new one. */
-export async function startSession(store: Store, host: Host, user: User, amr: readonly string[]): Promise<string> {
+/** When somebody proved who they are, epoch milliseconds: now, unless another provider did, and did so earlier. */
+export type ProvenAt = Partial<Pick<BrowserSession, 'authenticatedAt' | 'askedAt'>>
+
+/** Returns the cookie's value; only its digest is kept. Every sign-in makes a new one. `user` is as they were proven. */
+export async function startSession(
+  store: Store,
+  host: Host,
+  user: User,
+  amr: readonly string[],
+  from: Pick<BrowserSession, 'address' | 'browser'> = {},
+  provenAt: ProvenAt = {},
+): Promise<string> {
   const secret = randomToken(host.entropy)
+  const id = digestOf(secret)
   const now = host.clock.now()
   await store.sessions.insert({
-    id: digestOf(secret),
+    id,
     version: 0,
     expiresAt: now + SESSION_ABSOLUTE_MS,
     userId: user.id,
     authenticatedAt: now,
     amr,
     usedAt: now,
+    ...from,
+    ...provenAt,
   })
+  // A new password ends every session that it finds. One that begins at that moment, by the old one, it cannot find yet.
+  const current = await store.users.get(user.id)
+  if (current?.passwordHash !== user.passwordHash) await store.sessions.delete(id)
   return secret
+}
+
+/** When its person was last made to show who they are, as far as that can be known; epoch milliseconds. */
+export function lastAskedAt({ authenticatedAt, askedAt }: BrowserSession): number {
+  return askedAt ?? authenticatedAt
+}
+
+/** When this browser signed in here, in epoch milliseconds: with another provider, later than `authenticatedAt`. */
+export function startedAt(session: BrowserSession): number {
+  return session.expiresAt - SESSION_ABSOLUTE_MS
+}
+
+function isLive({ expiresAt, usedAt }: BrowserSession, now: number): boolean {
+  return now < expiresAt && now < usedAt + SESSION_IDLE_MS
 }
 
 export interface SignedIn {
@@ -30,17 +60,23 @@ export interface SignedIn {
   readonly user: User
 }
 
-/** The live session behind a cookie, of an account that is still open. */
+/** The live session of an id, of an account that is still open. Looking at it does not keep it alive. */
+export async function liveSession(store: Store, { clock }: Host, id: string): Promise<SignedIn | undefined> {
+  const session = await store.sessions.get(id)
+  if (session === undefined || !isLive(session, clock.now())) return undefined
+  const user = await store.users.get(session.userId)
+  return user === undefined || user.disabledAt !== undefined ? undefined : { session, user }
+}
+
+/** The live session behind a cookie, which was used just now. */
 export async function findSession(store: Store, host: Host, secret: string | undefined): Promise<SignedIn | undefined> {
-  if (!secret) return undefined
+  const found = secret ? await liveSession(store, host, digestOf(secret)) : undefined
+  if (found === undefined) return undefined
+  const { session: before, user } = found
   const now = host.clock.now()
-  const found = await store.sessions.get(digestOf(secret))
-  if (found === undefined || now >= found.expiresAt || now >= found.usedAt + SESSION_IDLE_MS) return undefined
-  const user = await store.users.get(found.userId)
-  if (user === undefined || user.disabledAt !== undefined) return undefined
-  if (now < found.usedAt + TOUCH_AFTER_MS) return { session: found, user }
-  const session = await update(store.sessions, found.id, (current) => {
-    const next = { ...(current ?? found), usedAt: now }
+  if (now < before.usedAt + TOUCH_AFTER_MS) return found
+  const session = await update(store.sessions, before.id, (current) => {
+    const next = { ...(current ?? before), usedAt: now }
     return { ...(current && { next }), outcome: next }
   })
   return { session, user }
@@ -53,6 +89,33 @@ export function rememberOpened(store: Store, session: BrowserSession, requestId:
     const { openedRequestId: _, ...rest } = current
     return { next: requestId === undefined ? rest : { ...rest, openedRequestId: requestId }, outcome: undefined }
   })
+}
+
+/** The browsers in which this person is signed in now, the one that was used last first. */
+export async function liveSessions(store: Store, { clock }: Host, userId: string): Promise<readonly BrowserSession[]> {
+  const now = clock.now()
+  return (await store.sessions.byUser(userId))
+    .filter((session) => isLive(session, now))
+    .sort((one, other) => other.usedAt - one.usedAt)
+}
+
+/** The same sign-in under a new id; the old one ends. Returns the new cookie's value. */
+export async function renewSession(store: Store, host: Host, session: BrowserSession): Promise<string> {
+  const secret = randomToken(host.entropy)
+  const id = digestOf(secret)
+  await store.sessions.insert({ ...session, id, version: 0 })
+  // Ended from elsewhere meanwhile: a new id is no way to live on.
+  if (!(await store.sessions.delete(session.id))) await store.sessions.delete(id)
+  return secret
+}
+
+/** Ends all of an account but one, which may be none; those too that got a new id meanwhile. */
+export async function endOtherSessions(store: Store, userId: string, kept?: BrowserSession): Promise<void> {
+  for (;;) {
+    const others = (await store.sessions.byUser(userId)).filter(({ id }) => id !== kept?.id)
+    if (others.length === 0) return
+    for (const { id } of others) await store.sessions.delete(id)
+  }
 }
 
 export async function endSession(store: Store, session: BrowserSession): Promise<void> {

@@ -2,7 +2,8 @@
 import type { Host } from '@latchkey/shared'
 import { NEVER, USER_ID_PREFIX, type User } from '../oauth/records.ts'
 import { type Store, update } from '../oauth/store.ts'
-import { randomToken } from '../oauth/vault.ts'
+import { digestOf, randomToken } from '../oauth/vault.ts'
+import { needsFactor } from './password-rules.ts'
 import { hashPassword, needsRehash, verifyPassword } from './passwords.ts'
 
 export interface NewUser {
@@ -14,12 +15,14 @@ export interface NewUser {
 
 const ID_BYTES = 16
 const EMAIL = /^[^\s@]+@[^\s@]+$/
+// What mail programs take for the end of an address, and what nobody sees: marks that turn or hide the text around them.
+const UNFIT = /[<>\p{Cc}\p{Cf}\p{Cs}]/u
 const LONGEST_EMAIL = 254
 
 /** How an address is kept and compared: people do not mind its case. Undefined when it is none. */
 export function normaliseEmail(email: string): string | undefined {
   const address = email.trim().normalize('NFC').toLowerCase()
-  return EMAIL.test(address) && address.length <= LONGEST_EMAIL ? address : undefined
+  return EMAIL.test(address) && !UNFIT.test(address) && address.length <= LONGEST_EMAIL ? address : undefined
 }
 
 /** Undefined when the address is taken. Throws when it is none. The password's rules are the caller's to check. */
@@ -39,18 +42,52 @@ export async function addUser(store: Store, host: Host, user: NewUser): Promise<
   return (await store.users.insert(record)) ? record : undefined
 }
 
-/** The account, when address and password fit and it is open; the same answer, and the same work, for all that fails. */
-export async function signIn(store: Store, email: string, password: string): Promise<User | undefined> {
+/** Keeps the language (BCP 47) that messages to this person are written in. */
+export async function rememberLanguage(store: Store, user: User, locale: string): Promise<void> {
+  if (user.locale === locale) return
+  await update(store.users, user.id, (current) => ({
+    ...(current && { next: { ...current, locale } }),
+    outcome: undefined,
+  }))
+}
+
+/** The account of an address as somebody typed it. */
+export async function userOf(store: Store, email: string): Promise<User | undefined> {
   const address = normaliseEmail(email)
-  const user = address === undefined ? undefined : await store.users.byEmail(address)
+  return address === undefined ? undefined : store.users.byEmail(address)
+}
+
+/** The account, when the password fits and it is open; the same answer, and the same work, for all that fails. */
+export async function checkPassword(store: Store, user: User | undefined, password: string): Promise<User | undefined> {
   const fits = await verifyPassword(user?.passwordHash, password)
   if (user === undefined || !fits || user.disabledAt !== undefined) return undefined
-  if (needsRehash(user.passwordHash)) {
-    const passwordHash = await hashPassword(password)
-    await update(store.users, user.id, (current) => ({
-      ...(current && { next: { ...current, passwordHash } }),
-      outcome: undefined,
-    }))
-  }
-  return user
+  if (user.passwordHash === undefined || !needsRehash(user.passwordHash)) return user
+  const passwordHash = await hashPassword(password)
+  const current = await update(store.users, user.id, (found) => {
+    // Another one was set meanwhile: the old one must not come back.
+    if (found === undefined || found.passwordHash !== user.passwordHash) return { outcome: found }
+    const next = { ...found, passwordHash }
+    return { next, outcome: next }
+  })
+  return current?.passwordHash === passwordHash ? current : checkPassword(store, current, password)
+}
+
+/** Tells one password of an account from the next: what was begun under one must not go on under another. */
+export function passwordMark({ passwordHash = '' }: User): string {
+  return digestOf(passwordHash)
+}
+
+/**
+ * The rules for it are the caller's to check, but for one that may change meanwhile: undefined, and nothing written, when
+ * it is too short to stand alone and there is no second factor beside it any more.
+ */
+export async function setPassword(store: Store, userId: string, password: string): Promise<User | undefined> {
+  const passwordHash = await hashPassword(password)
+  return update(store.users, userId, (current) => {
+    const short = needsFactor(password)
+    if (current === undefined || (short && current.secondFactor === undefined)) return { outcome: undefined }
+    const { shortPassword: _, ...rest } = current
+    const next = { ...rest, passwordHash, ...(short && { shortPassword: true as const }) }
+    return { next, outcome: next }
+  })
 }
