@@ -1,16 +1,29 @@
 // The whole server, put together: every route is named once, here, top to bottom.
 import cookie from '@fastify/cookie'
 import type { Host } from '@latchkey/shared'
-import { problemPage, UI_LOCALES } from '@latchkey/verifier-web'
+import { changeNotice, deviceNotice, negotiateLocale, problemPage, UI_LOCALES } from '@latchkey/verifier-web'
 import fastify, { type FastifyInstance, type FastifyServerOptions, LogController } from 'fastify'
-import { apisOf, type Config, registrationTerms } from './config.ts'
+import { createPasskeys } from './accounts/passkeys.ts'
+import type { Fetch } from './accounts/upstream-fetch.ts'
+import { createUpstream } from './accounts/upstreams.ts'
+import { apisOf, type Config, ConfigError, registrationTerms } from './config.ts'
+import { accountRoutes } from './http/account.ts'
+import { accountDeviceRoutes } from './http/account-devices.ts'
+import { accountPasskeyRoutes } from './http/account-passkeys.ts'
+import { passwordRoutes } from './http/account-password.ts'
+import { secondFactorRoutes } from './http/account-second-factor.ts'
+import { accountSessionRoutes } from './http/account-sessions.ts'
 import { authorizeRoutes } from './http/authorize.ts'
 import { openToOrigins } from './http/cors.ts'
 import { deviceAuthorizationRoute } from './http/device-authorization.ts'
 import { deviceEventsRoute } from './http/device-events.ts'
 import { healthRoutes } from './http/health.ts'
+import { identityRoutes } from './http/identities.ts'
 import { introspectRoute } from './http/introspect.ts'
+import { languageRoutes } from './http/language.ts'
 import { linkRoutes } from './http/link.ts'
+import { linkDeviceRoutes } from './http/link-device.ts'
+import { linkEventsRoute } from './http/link-events.ts'
 import { logoutRoutes } from './http/logout.ts'
 import { refuseAddress, speakOAuth } from './http/oauth-scope.ts'
 import { describeRoutes } from './http/openapi.ts'
@@ -20,20 +33,32 @@ import { publishedRoutes } from './http/published.ts'
 import { registerRoutes } from './http/register.ts'
 import { revokeRoute } from './http/revoke.ts'
 import { signInRoutes } from './http/sign-in.ts'
+import { codeRoutes } from './http/sign-in-code.ts'
+import { createSignInDoor } from './http/sign-in-door.ts'
+import { createSignInPage } from './http/sign-in-page.ts'
+import { passkeySignInRoutes } from './http/sign-in-passkey.ts'
+import { upstreamRoutes } from './http/sign-in-upstream.ts'
 import { tokenRoute } from './http/token.ts'
+import { undoRoutes } from './http/undo.ts'
 import { userinfoRoutes } from './http/userinfo.ts'
+import { webSockets } from './http/web-sockets.ts'
 import { createAccessTokens } from './oauth/access-tokens.ts'
 import { createClientDirectory } from './oauth/client-directory.ts'
 import { createDeviceStarts } from './oauth/device-starts.ts'
 import { createDpopNonces } from './oauth/dpop-nonces.ts'
 import { createDpopProofs } from './oauth/dpop-proof.ts'
 import { createPacing, SLOW_DOWN } from './oauth/pacing.ts'
+import { NO_PLACES, type Places } from './oauth/places.ts'
 import type { ProtocolEvent, Provider } from './oauth/provider.ts'
 import { openSigningKeys } from './oauth/signing-keys.ts'
 import type { Store } from './oauth/store.ts'
 import { createThrottle } from './oauth/throttle.ts'
 import { createVault } from './oauth/vault.ts'
+import { createAuditTrail } from './ops/audit.ts'
 import { type Every, everyInterval } from './ops/interval.ts'
+import type { Log } from './ops/log.ts'
+import { createNotices, type Notices, type NoticeWriter } from './ops/notices.ts'
+import { openPlaces } from './ops/places.ts'
 import { steadyClock } from './ops/steady-clock.ts'
 import { localNews } from './push/local-news.ts'
 
@@ -54,18 +79,23 @@ export interface Parts {
   readonly logger?: FastifyServerOptions['logger']
   /** By the machine's timer when absent. */
   readonly every?: Every
+  /** How this server speaks to other providers; the machine's own when absent. */
+  readonly fetch?: Fetch
 }
 
 /** What the protocol works with. Makes the signing keys on first start. Throws when they do not fit the secret. */
 export async function openProvider(parts: Parts, note: (event: ProtocolEvent) => void): Promise<Provider> {
   const { config, store } = parts
   const { limits } = config
+  // Before anything is written: a mistake in the configuration changes nothing.
+  const places = await placesOf(config)
   const host = { ...parts.host, clock: steadyClock(parts.host.clock) }
   const vault = createVault(parts.masterSecret, host.entropy)
   const basis = {
     issuer: config.issuer,
     apis: apisOf(config),
     uiLocales: UI_LOCALES,
+    upstreamIssuers: config.upstreams.map(({ issuer }) => issuer),
     ...registrationTerms(config),
     limits: {
       deviceCodeSeconds: limits.device_code_seconds,
@@ -93,6 +123,7 @@ export async function openProvider(parts: Parts, note: (event: ProtocolEvent) =>
     dpop: createDpopProofs(createDpopNonces(host.entropy, host.clock), host.clock),
     failedClients: createThrottle(FAILED_CLIENTS, host.clock),
     news: localNews(),
+    places,
     deviceStarts: createDeviceStarts(
       { liveCodes: limits.live_device_codes, codeSeconds: limits.device_code_seconds },
       host.clock,
@@ -100,6 +131,27 @@ export async function openProvider(parts: Parts, note: (event: ProtocolEvent) =>
     pacing: createPacing({ ...SLOW_DOWN, intervalSeconds: limits.poll_interval_seconds }),
     note,
   }
+}
+
+async function placesOf({ places }: Config): Promise<Places> {
+  if (places === undefined) return NO_PLACES
+  return openPlaces(places.database).catch((error: Error) => {
+    throw new ConfigError([`places.database: ${places.database}: ${error.message}`])
+  })
+}
+
+function noticesOf({ config, ...parts }: Parts, provider: Provider, log: Log): Notices | undefined {
+  if (config.notices === undefined) return undefined
+  const frame = (language: string | undefined) => ({
+    locale: negotiateLocale(language),
+    brand: config.name,
+    account: `${config.issuer}/account`,
+  })
+  const write: NoticeWriter = {
+    device: (language, facts) => deviceNotice({ ...frame(language), ...facts }),
+    change: (language, facts) => changeNotice({ ...frame(language), ...facts }),
+  }
+  return createNotices(provider, config.notices, { brand: config.name, write, fetch: parts.fetch ?? fetch, log })
 }
 
 /** Everything but the listening socket: `inject` works on what this returns. Closing it closes the store. */
@@ -116,10 +168,19 @@ export async function buildApp(parts: Parts): Promise<FastifyInstance> {
     ajv: { customOptions: { coerceTypes: false } },
     frameworkErrors: (_error, _request, reply) => refuseAddress(reply),
   })
-  const provider = await openProvider(parts, (event) => app.log.info(event, event.event))
+  // The log first, then those who make more of it; none of them throws, and nobody waits for them.
+  const listeners: ((event: ProtocolEvent) => void)[] = [(event) => app.log.info(event, event.event)]
+  const provider = await openProvider(parts, (event) => {
+    for (const listen of listeners) listen(event)
+  })
+  const audit = createAuditTrail(parts.store, provider.host, app.log)
+  listeners.push(audit.note)
+  const notices = noticesOf(parts, provider, app.log)
+  if (notices !== undefined) listeners.push(notices.note)
   const base = new URL(config.issuer).pathname.replace(/\/$/, '')
   const every = parts.every ?? everyInterval
 
+  const sockets = webSockets(app)
   await describeRoutes(app, config.issuer, base)
   publishedRoutes(app, provider, base)
   healthRoutes(app, provider)
@@ -133,7 +194,7 @@ export async function buildApp(parts: Parts): Promise<FastifyInstance> {
       deviceAuthorizationRoute(scope, provider)
       parRoute(scope, provider)
       tokenRoute(scope, provider)
-      deviceEventsRoute(scope, provider, every)
+      deviceEventsRoute(scope, provider, every, sockets)
       introspectRoute(scope, provider)
       revokeRoute(scope, provider)
       userinfoRoutes(scope, provider)
@@ -145,11 +206,29 @@ export async function buildApp(parts: Parts): Promise<FastifyInstance> {
   await app.register(
     (scope, _options, done) => {
       scope.register(cookie)
-      const pages = speakToPeople(scope, provider, config.name, base)
-      signInRoutes(scope, provider, pages)
-      linkRoutes(scope, provider, pages)
+      const pages = speakToPeople(scope, provider, config, base)
+      languageRoutes(scope, pages)
+      const passkeys = createPasskeys(provider, config.name)
+      const door = createSignInDoor(provider, pages)
+      const signInPage = createSignInPage(provider, pages, passkeys, config.upstreams)
+      signInRoutes(scope, provider, pages, door, signInPage)
+      if (passkeys !== undefined) passkeySignInRoutes(scope, pages, door, signInPage, passkeys)
+      codeRoutes(scope, provider, pages, door)
+      accountPasskeyRoutes(scope, provider, pages, passkeys)
+      secondFactorRoutes(scope, provider, pages, config.name)
+      passwordRoutes(scope, provider, pages, door, config.name)
+      const upstreams = config.upstreams.map((one) => createUpstream(one, provider.host, parts.fetch ?? fetch))
+      upstreamRoutes(scope, provider, pages, door, upstreams)
+      identityRoutes(scope, provider, pages, config.upstreams)
+      linkRoutes(scope, pages)
+      linkDeviceRoutes(scope, provider, pages)
+      linkEventsRoute(scope, provider, every, sockets)
       authorizeRoutes(scope, provider, pages)
       logoutRoutes(scope, provider, pages)
+      accountRoutes(scope, provider, pages, { upstreams: config.upstreams.length > 0 })
+      accountDeviceRoutes(scope, provider, pages)
+      accountSessionRoutes(scope, provider, pages)
+      undoRoutes(scope, provider, pages)
       scope.setNotFoundHandler((request, reply) =>
         pages.show(reply, problemPage(pages.chrome(request), { problem: 'not_found' }), 404),
       )
@@ -178,6 +257,8 @@ export async function buildApp(parts: Parts): Promise<FastifyInstance> {
     endPurging()
     endKeeping()
     await keysKept
+    await notices?.close()
+    await audit.settled()
     await parts.store.close()
   })
   return app

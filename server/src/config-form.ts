@@ -14,6 +14,7 @@ interface Node {
   readonly required?: readonly string[]
   readonly items?: Node
   readonly minItems?: number
+  readonly minProperties?: number
   readonly minLength?: number
   readonly maxLength?: number
   readonly minimum?: number
@@ -56,6 +57,7 @@ function problemsAt(node: Node, value: unknown, path: string): readonly string[]
 function objectProblems(node: Node, value: Record<string, unknown>, path: string): readonly string[] {
   const known = node.properties ?? {}
   const anyName = Object.values(node.patternProperties ?? {})[0]
+  if (Object.keys(value).length < (node.minProperties ?? 0)) return [`${path}: must not be empty`]
   const missing = (node.required ?? []).filter((name) => value[name] === undefined)
   return [
     ...missing.map((name) => `${below(path, name)}: is missing`),

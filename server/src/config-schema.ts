@@ -3,7 +3,7 @@
 import { GRANT_TYPES, TOKEN_ENDPOINT_AUTH_METHODS } from '@latchkey/shared'
 import Type, { type Static } from 'typebox'
 import { schemaForEditors } from './config-form.ts'
-import { ELSEWHERE, SIGNING_ALGORITHMS } from './oauth/records.ts'
+import { ELSEWHERE, ELSEWHERE_FALLBACKS, SIGNING_ALGORITHMS } from './oauth/records.ts'
 import { LONGEST_TOKEN_SECONDS } from './oauth/signing-key-life.ts'
 import { DATABASE_ADDRESS } from './storage/open.ts'
 
@@ -26,9 +26,22 @@ const ApiEntry = Type.Object(
       minLength: 1,
       description: 'The API’s resource URI (RFC 8707): the audience of its tokens.',
     }),
-    scopes: Type.Record(Type.String(), Type.String({ minLength: 1 }), {
-      description: 'Each scope, with what it allows in words that a person reads before saying yes.',
-    }),
+    scopes: Type.Record(
+      Type.String(),
+      Type.Union(
+        [
+          Type.String({ minLength: 1 }),
+          Type.Record(Type.String(), Type.String({ minLength: 1 }), {
+            minProperties: 1,
+          }),
+        ],
+        {
+          description:
+            'a sentence, or one for each language, such as {"en": "See your library", "de": "Deine Bibliothek sehen"}',
+        },
+      ),
+      { description: 'Each scope, with what it allows in words that a person reads before saying yes.' },
+    ),
     device_scopes: Type.Optional(
       Type.Array(Type.String(), { description: 'The scopes that a device may be given; without it, all of them.' }),
     ),
@@ -39,6 +52,60 @@ const ApiEntry = Type.Object(
     ),
   },
   closed,
+)
+
+const COLOUR = '^#[0-9a-fA-F]{6}$'
+const colour = Type.String({ pattern: COLOUR, description: 'a colour such as #0f5c4c' })
+const colours = (description: string) => Type.Object({ light: colour, dark: colour }, { ...closed, description })
+
+const Theme = Type.Object(
+  {
+    name: Type.Optional(Type.String({ minLength: 1, maxLength: 40, description: 'What stands beside the logo.' })),
+    logo: Type.Optional(
+      Type.String({ minLength: 1, description: 'A square SVG or PNG file; its path begins where this file is.' }),
+    ),
+    key: Type.Optional(
+      colours('The one strong colour, #rrggbb, on light and on dark paper. Its contrast is checked at the start.'),
+    ),
+  },
+  { ...closed, description: 'How the pages look.' },
+)
+
+const UpstreamEntry = Type.Object(
+  {
+    id: Type.String({ pattern: '^[a-z0-9-]{1,32}$', description: 'Part of its redirect address: /sign-in/with/ID.' }),
+    name: Type.String({ minLength: 1, maxLength: 40, description: 'What people know it by.' }),
+    issuer: Type.String({ minLength: 1, description: 'Its address, as in its metadata; https.' }),
+    client_id: Type.String({ minLength: 1 }),
+    client_secret: Type.Optional(SecretReference),
+    token_endpoint_auth_method: Type.Optional(
+      Type.Union([Type.Literal('client_secret_basic'), Type.Literal('client_secret_post')], {
+        description:
+          'How the secret is sent; without this, client_secret_basic where its metadata offers that, else client_secret_post.',
+      }),
+    ),
+    scope: Type.String({ default: 'openid profile email' }),
+    accounts: Type.Union([Type.Literal('create'), Type.Literal('known')], {
+      default: 'known',
+      description:
+        'Somebody who signs in with it for the first time: gets an account of their own (create), or must link it to one they have (known).',
+    }),
+    email_domains: Type.Array(Type.String({ minLength: 1 }), {
+      default: [],
+      description:
+        'Domains whose addresses this provider alone gives out. A verified address of one links to the account of the same address; no other ever does.',
+    }),
+    trust_email: Type.Boolean({
+      default: false,
+      description:
+        'Take its addresses as confirmed though it does not say so (email_verified): for a provider whose administrators alone set them.',
+    }),
+    trust_amr: Type.Boolean({
+      default: false,
+      description: 'Believe what it says of how somebody signed in (amr), for clients that ask for a strong sign-in.',
+    }),
+  },
+  { ...closed, description: 'A provider of OpenID Connect that people may sign in with.' },
 )
 
 const ClientEntry = Type.Object(
@@ -72,10 +139,20 @@ const ClientEntry = Type.Object(
         ELSEWHERE.map((policy) => Type.Literal(policy)),
         {
           description:
-            'When a device and its person are on different networks: allow, warn, have the code typed (the default), or block.',
+            'When a device and its person are on different networks: allow, warn, have a number on its screen found on the phone (match, the default), or block.',
         },
       ),
     ),
+    elsewhere_fallback: Type.Optional(
+      Type.Union(
+        ELSEWHERE_FALLBACKS.map((fallback) => Type.Literal(fallback)),
+        {
+          description:
+            'Under match, for devices that can show no number: the last letters of the code are typed (the default), or they are blocked.',
+        },
+      ),
+    ),
+    theme: Type.Optional(Theme),
     id_token_signed_response_alg: Type.Optional(oneOf(SIGNING_ALGORITHMS)),
     subject_type: Type.Optional(oneOf(['public', 'pairwise'] as const)),
     sector_identifier_host: Type.Optional(Type.String({ minLength: 1 })),
@@ -120,6 +197,63 @@ export const ConfigSchema = Type.Object(
       description:
         'Words that clients may ask for in acr_values, weakest first, each with the methods (RFC 8176) that a sign-in must have used.',
     }),
+    upstreams: Type.Array(UpstreamEntry, { default: [] }),
+    theme: Type.Optional(Theme),
+    links: Type.Optional(
+      Type.Object(
+        {
+          privacy: Type.Optional(Type.String({ description: 'What you keep of people, and why.' })),
+          help: Type.Optional(Type.String({ description: 'Where people find you.' })),
+        },
+        { ...closed, description: 'Your pages, https, linked at the foot of every page.' },
+      ),
+    ),
+    places: Type.Optional(
+      Type.Object(
+        {
+          database: Type.String({
+            minLength: 1,
+            description: 'A MaxMind DB file (.mmdb) with countries. Nobody is asked over the network.',
+          }),
+        },
+        { ...closed, description: 'Tells the country of an address. Without it pages speak of networks only.' },
+      ),
+    ),
+    notices: Type.Optional(
+      Type.Object(
+        {
+          smtp: Type.Optional(
+            Type.Object(
+              {
+                url: SecretReference,
+                from: Type.String({
+                  minLength: 3,
+                  description: 'The sender, such as Northwind <no-reply@example.com>.',
+                }),
+              },
+              { ...closed, description: 'Mail: an address smtps://user:password@host, by reference.' },
+            ),
+          ),
+          webhook: Type.Optional(
+            Type.Object(
+              {
+                url: Type.String({ minLength: 1 }),
+                secret: SecretReference,
+              },
+              {
+                ...closed,
+                description: 'Where notices are posted as JSON, signed; for people too when there is no mail.',
+              },
+            ),
+          ),
+          operators: Type.Array(Type.String({ minLength: 3 }), {
+            default: [],
+            description: 'Addresses that hear of reports.',
+          }),
+        },
+        { ...closed, description: 'How people hear of a new device, and operators of a report.' },
+      ),
+    ),
     registration: Type.Optional(
       Type.Object(
         {
@@ -187,6 +321,7 @@ export const ConfigSchema = Type.Object(
 
 /** The file as it was written, defaults filled in. */
 export type RawConfig = Static<typeof ConfigSchema>
+export type SecretReference = Static<typeof SecretReference>
 
 /** What editors complete `latchkey.json` with; server/latchkey.schema.json holds it. */
 export const EDITOR_SCHEMA = schemaForEditors(ConfigSchema, ['issuer'])

@@ -2,20 +2,32 @@
 // Order: defaults, then latchkey.json, then environment variables (LATCHKEY_LISTEN__PORT=9000).
 import { readFileSync } from 'node:fs'
 import { isIP } from 'node:net'
-import type { Static, TSchema } from 'typebox'
+import { dirname } from 'node:path'
+import type { TSchema } from 'typebox'
 import { Value } from 'typebox/value'
+import type { UpstreamSettings } from './accounts/upstream-settings.ts'
+import { readingProblem } from './config-file.ts'
 import { formProblems, isObject } from './config-form.ts'
+import { checkLinks, readThemes, type Themes } from './config-look.ts'
+import { readNotices } from './config-notices.ts'
 import { ConfigSchema, type RawConfig, type SecretReference } from './config-schema.ts'
+import { readUpstreams } from './config-upstreams.ts'
 import { type ClientMetadata, readClientMetadata, SHORTEST_SECRET } from './oauth/client-metadata.ts'
 import type { Api, Provider } from './oauth/provider.ts'
 import type { Client } from './oauth/records.ts'
 import { ENROL_SCOPE, enrolmentApi } from './oauth/registration.ts'
 import { IDENTITY_SCOPES, knownScopes } from './oauth/scopes.ts'
 import { digestOf, SMALLEST_MASTER_SECRET_BYTES } from './oauth/vault.ts'
+import type { NoticeSettings } from './ops/notices.ts'
 
-export interface Config extends Omit<RawConfig, '$schema' | 'apis' | 'clients' | 'master_secret'> {
+export interface Config
+  extends Omit<RawConfig, '$schema' | 'apis' | 'clients' | 'master_secret' | 'theme' | 'upstreams' | 'notices'>,
+    Themes {
   readonly apis: readonly Api[]
   readonly clients: readonly Client[]
+  readonly upstreams: readonly UpstreamSettings[]
+  /** Absent: nobody is told anything. */
+  readonly notices?: NoticeSettings
   /** Absent: the server keeps one beside its database. */
   readonly masterSecret?: Uint8Array
 }
@@ -43,11 +55,14 @@ export function loadConfig(path: string | undefined, environment: Environment): 
       throw new ConfigError([`${path}: ${readingProblem(error)}`])
     }
   }
-  return parseConfig(file, environment)
+  return parseConfig(file, environment, path === undefined ? '.' : dirname(path))
 }
 
-/** Throws ConfigError with all problems; a part whose form is wrong is not looked into further. */
-export function parseConfig(file: Json, environment: Environment): Config {
+/**
+ * Throws ConfigError with all problems; a part whose form is wrong is not looked into further. The paths of logos begin
+ * in `folder`.
+ */
+export function parseConfig(file: Json, environment: Environment, folder = '.'): Config {
   const value = Value.Default(ConfigSchema, overridden(file, environment))
   if (isObject(value) && value['issuer'] === undefined) value['issuer'] = localIssuer(value['listen'])
   const problems = [...formProblems(ConfigSchema, value)]
@@ -63,17 +78,20 @@ export function parseConfig(file: Json, environment: Environment): Config {
   const clients = fits('apis', 'clients', 'registration') ? readClients(raw, readSecret, problems) : []
   if (fits('apis', 'registration')) checkRegistration(raw, problems)
   if (fits('acr')) checkAcr(raw, problems)
+  const upstreams = fits('upstreams', 'issuer') ? readUpstreams(raw, readSecret, problems) : []
+  const notices = fits('notices') ? readNotices(raw, readSecret, problems) : undefined
+  if (fits('links')) checkLinks(raw, problems)
+  const themes = fits('theme', 'clients') ? readThemes(raw, folder, problems) : { clientThemes: new Map() }
   if (problems.length > 0) throw new ConfigError(problems)
-  const { $schema: _schema, master_secret: _reference, ...rest } = raw
-  return { ...rest, clients, ...(masterSecret === undefined ? {} : { masterSecret }) }
-}
-
-function readingProblem(error: unknown): string {
-  if (error instanceof SyntaxError) return `not valid JSON: ${error.message}`
-  const { code } = error as NodeJS.ErrnoException
-  if (code === 'ENOENT') return 'no such file'
-  if (code === 'EACCES') return 'this user may not read it'
-  return code === 'EISDIR' ? 'is a folder' : String(error)
+  const { $schema: _schema, master_secret: _reference, theme: _theme, notices: _notices, ...rest } = raw
+  return {
+    ...rest,
+    ...themes,
+    clients,
+    upstreams,
+    ...(notices === undefined ? {} : { notices }),
+    ...(masterSecret === undefined ? {} : { masterSecret }),
+  }
 }
 
 function localIssuer(listen: unknown): string {
@@ -114,7 +132,7 @@ function valueFrom(text: string, schema: TSchema): Json {
   }
 }
 
-type ReadSecret = (path: string, reference: Static<typeof SecretReference>) => string | undefined
+type ReadSecret = (path: string, reference: SecretReference) => string | undefined
 
 function secretReader(environment: Environment, problems: string[]): ReadSecret {
   return (path, reference) => {
@@ -254,7 +272,13 @@ function readClient(
   readSecret: ReadSecret,
   problems: string[],
 ): Client {
-  const { client_id: clientId, client_secret: reference, elsewhere, ...metadata } = entry
+  const {
+    client_id: clientId,
+    client_secret: reference,
+    elsewhere,
+    elsewhere_fallback: elsewhereFallback,
+    ...metadata
+  } = entry
   const secret = reference && readSecret(`${path}.client_secret`, reference)
   if (secret !== undefined && secret.length < SHORTEST_SECRET) {
     problems.push(`${path}.client_secret: at least ${SHORTEST_SECRET} random characters (openssl rand -base64 32)`)
@@ -268,6 +292,7 @@ function readClient(
   return {
     ...client,
     ...(elsewhere === undefined ? {} : { elsewhere }),
+    ...(elsewhereFallback === undefined ? {} : { elsewhereFallback }),
     ...(secret === undefined ? {} : { secretDigest: digestOf(secret) }),
   }
 }

@@ -1,11 +1,13 @@
 // The command line. Each command is one function in ./commands; here are their names, options and exit codes.
 import { Command, CommanderError } from 'commander'
+import { auditList } from './commands/audit.ts'
 import { clientAdd, clientDisable, clientList, clientRotateSecret } from './commands/clients.ts'
+import { freezeLift, freezeList } from './commands/freezes.ts'
 import { keysList, keysRotate } from './commands/keys.ts'
 import { linkList, linkRevoke } from './commands/links.ts'
 import { serve } from './commands/serve.ts'
 import { CommandError, EXIT, type Terminal } from './commands/terminal.ts'
-import { userAdd, userDisable, userEnable, userList, userPasswd } from './commands/users.ts'
+import { userAdd, userDisable, userEnable, userList, userPasswd, userResetSecondFactor } from './commands/users.ts'
 import { ConfigError } from './config.ts'
 import { demo } from './demo/demo.ts'
 
@@ -66,6 +68,11 @@ function program(terminal: Terminal): Command {
   withConfig(user.command('passwd <email>').description('set a new password'))
     .option(...passwordStdin)
     .action((email, options) => userPasswd(terminal, email, options))
+  withConfig(
+    user
+      .command('reset-second-factor <email>')
+      .description('for a lost phone: no code is asked for after the password'),
+  ).action((email, options) => userResetSecondFactor(terminal, email, options))
 
   const client = group('client', 'clients kept in the database')
   withConfig(client.command('add <client-id>').description('add a client; its secret, if it has one, goes to stdout'))
@@ -75,7 +82,11 @@ function program(terminal: Terminal): Command {
     .option('--scope <scopes>', 'what it may ask for, separated by spaces')
     .option('--redirect-uri <uris...>', 'where answers may be sent, for authorization_code')
     .option('--jwks <file>', 'its public keys, for private_key_jwt')
-    .option('--elsewhere <policy>', 'device and person on different networks: allow, warn, type (the default) or block')
+    .option(
+      '--elsewhere <policy>',
+      'device and person on different networks: allow, warn, match (the default) or block',
+    )
+    .option('--elsewhere-fallback <rule>', 'match where a device shows no number: letters of the code, or block')
     .option('--dpop', 'bind its tokens to a key (the default for device clients)')
     .option('--no-dpop', 'plain bearer tokens')
     .action((clientId, options) => clientAdd(terminal, clientId, options))
@@ -108,6 +119,22 @@ function program(terminal: Terminal): Command {
     .option('--since <time>', 'those made at or after, such as 2030-01-31T08:00Z')
     .option('--until <time>', 'those made before')
     .action((linkId, options) => linkRevoke(terminal, linkId, options))
+
+  const freeze = group('freeze', 'where no device may begin for a while, after a report')
+  withConfig(freeze.command('list').description('list them: id, what, client, where, who reported, since, until'))
+    .option('--json', 'one JSON object a line')
+    .action((options) => freezeList(terminal, options))
+  withConfig(freeze.command('lift <freeze-id>').description('end one early')).action((freezeId, options) =>
+    freezeLift(terminal, freezeId, options),
+  )
+
+  const audit = group('audit', 'what happened')
+  withConfig(audit.command('list').description('list the audit trail, oldest first'))
+    .option('--user <email>', 'what concerns an account')
+    .option('--event <event>', 'one kind of event, such as linked')
+    .option('--since <time>', 'from then on, such as 2030-01-31T08:00Z')
+    .option('--json', 'one JSON object a line')
+    .action((options) => auditList(terminal, options))
 
   return latchkey
 }

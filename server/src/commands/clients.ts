@@ -12,10 +12,11 @@ import {
 import { apisOf, type Config } from '../config.ts'
 import { readClientMetadata } from '../oauth/client-metadata.ts'
 import { endLinks } from '../oauth/links.ts'
-import { type Client, ELSEWHERE, type Elsewhere, type PublicJwk } from '../oauth/records.ts'
+import { type Client, ELSEWHERE, ELSEWHERE_FALLBACKS, type PublicJwk } from '../oauth/records.ts'
 import { knownScopes } from '../oauth/scopes.ts'
 import { type Store, update } from '../oauth/store.ts'
 import { digestOf, randomToken } from '../oauth/vault.ts'
+import { recordAudit } from '../ops/audit.ts'
 import { withStore } from './settings.ts'
 import { CommandError, EXIT, type Terminal } from './terminal.ts'
 
@@ -33,6 +34,8 @@ export interface AddClientOptions extends Common {
   readonly jwks?: string
   /** What to do when device and person are on different networks. */
   readonly elsewhere?: string
+  /** What `match` asks for where a device can show no number. */
+  readonly elsewhereFallback?: string
   /** Whether tokens are bound to a key; the default depends on the kind of client. */
   readonly dpop?: boolean
 }
@@ -50,7 +53,8 @@ export async function clientAdd(terminal: Terminal, clientId: string, options: A
   if (!/^[\x21-\x7e]{1,128}$/.test(clientId)) {
     throw new CommandError('not a client id: up to 128 visible ASCII characters', EXIT.usage)
   }
-  const elsewhere = elsewhereFrom(options.elsewhere)
+  const elsewhere = oneOf('--elsewhere', ELSEWHERE, options.elsewhere)
+  const elsewhereFallback = oneOf('--elsewhere-fallback', ELSEWHERE_FALLBACKS, options.elsewhereFallback)
   const keys = options.jwks === undefined ? undefined : readKeys(options.jwks)
   const needsSecret = authMethod === 'client_secret_basic' || authMethod === 'client_secret_post'
   const secret = needsSecret ? randomToken(terminal.host.entropy) : undefined
@@ -77,9 +81,14 @@ export async function clientAdd(terminal: Terminal, clientId: string, options: A
     )
     const [first] = problems
     if (first !== undefined) throw new CommandError(`${first.member}: ${first.problem}`, EXIT.usage)
-    const own = elsewhere === undefined ? client : { ...client, elsewhere }
-    const record = { ...own, ...(secret === undefined ? {} : { secretDigest: digestOf(secret) }) }
+    const record = {
+      ...client,
+      ...(elsewhere === undefined ? {} : { elsewhere }),
+      ...(elsewhereFallback === undefined ? {} : { elsewhereFallback }),
+      ...(secret === undefined ? {} : { secretDigest: digestOf(secret) }),
+    }
     if (!(await store.clients.insert(record))) throw new CommandError(`${clientId} exists already`)
+    await recordAudit(store, terminal.host, { event: 'client_added', clientId, by: 'operator' })
     terminal.say(`Added client ${clientId}`)
     printSecret(terminal, secret)
   })
@@ -109,6 +118,7 @@ export function clientDisable(terminal: Terminal, clientId: string, options: Com
   return withStore(terminal, options.config, async (store, config) => {
     const now = terminal.host.clock.now()
     await change(store, config, clientId, (client) => ({ ...client, disabledAt: now }))
+    await recordAudit(store, terminal.host, { event: 'client_disabled', clientId, by: 'operator' })
     const ended = await endLinks(store, await store.families.byClient(clientId), now)
     terminal.say(`Disabled client ${clientId}; ${ended === 1 ? '1 link' : `${ended} links`} ended`)
   })
@@ -121,6 +131,7 @@ export function clientRotateSecret(terminal: Terminal, clientId: string, options
       if (client.secretDigest === undefined) throw new CommandError(`${clientId} has no secret`)
       return { ...client, secretDigest: digestOf(secret) }
     })
+    await recordAudit(store, terminal.host, { event: 'client_secret_changed', clientId, by: 'operator' })
     terminal.say(`New secret for client ${clientId}; the old one stopped working`)
     printSecret(terminal, secret)
   })
@@ -167,12 +178,12 @@ function authMethodFrom(name: string | undefined): TokenEndpointAuthMethod {
   return method
 }
 
-function elsewhereFrom(name: string | undefined): Elsewhere | undefined {
-  const policy = ELSEWHERE.find((known) => known === name)
-  if (name !== undefined && policy === undefined) {
-    throw new CommandError(`--elsewhere takes one of ${ELSEWHERE.join(', ')}`, EXIT.usage)
+function oneOf<T extends string>(option: string, values: readonly T[], name: string | undefined): T | undefined {
+  const found = values.find((known) => known === name)
+  if (name !== undefined && found === undefined) {
+    throw new CommandError(`${option} takes one of ${values.join(', ')}`, EXIT.usage)
   }
-  return policy
+  return found
 }
 
 function grantFrom(name: string): GrantType {

@@ -6,6 +6,7 @@ import { type KeyLife, lifeOf, waitingKey } from '../oauth/signing-key-life.ts'
 import { rotateSigningKey } from '../oauth/signing-keys.ts'
 import type { Store } from '../oauth/store.ts'
 import { createVault } from '../oauth/vault.ts'
+import { recordAudit } from '../ops/audit.ts'
 import { withStore } from './settings.ts'
 import { CommandError, EXIT, type Terminal } from './terminal.ts'
 
@@ -66,6 +67,7 @@ async function rotate(
     else terminal.say(`${alg}: ${waiting.id} waits already; it signs from ${date(waiting.activeAt)} on`)
     return
   }
+  await recordAudit(store, terminal.host, { event: 'key_added', kid: made.id, alg, emergency, by: 'operator' })
   if (emergency) terminal.say(`${alg}: a new key signs; old keys dropped: ${dropped}. Servers follow within a minute`)
   else terminal.say(`${alg}: a new key signs from ${date(made.activeAt)} on`)
   terminal.print(line(made, lifeOf(made, keys, now)))

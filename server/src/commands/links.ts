@@ -1,7 +1,6 @@
 // `latchkey link …`: what people allowed their devices, for whoever must look into it and end it (RFC 10027 §6.1.6).
 // The server reads the record each time, so an end counts at once, also while it runs.
 import { normaliseUserCode } from '@latchkey/shared'
-import { normaliseEmail } from '../accounts/users.ts'
 import type { Config } from '../config.ts'
 import { masterSecretFor } from '../master-secret.ts'
 import { withdraw } from '../oauth/device-request.ts'
@@ -9,8 +8,11 @@ import { endLink } from '../oauth/links.ts'
 import type { DeviceRequest, TokenFamily } from '../oauth/records.ts'
 import { type Store, update } from '../oauth/store.ts'
 import { createVault } from '../oauth/vault.ts'
+import { recordAudit } from '../ops/audit.ts'
+import { instantFrom } from './moment.ts'
 import { withStore } from './settings.ts'
 import { CommandError, EXIT, type Terminal } from './terminal.ts'
+import { findUser } from './users.ts'
 
 interface Common {
   readonly config?: string
@@ -56,7 +58,7 @@ export async function linkRevoke(
     throw new CommandError('say which: a link id, --code, --client, --user, --since or --until', EXIT.usage)
   }
   await withStore(terminal, options.config, async (store, config) => {
-    const userId = options.user === undefined ? undefined : await userIdOf(store, options.user)
+    const userId = options.user === undefined ? undefined : (await findUser(store, options.user)).id
     const request = code === undefined ? undefined : await requestOf(terminal, store, config, code)
     const fits = (clientId: string, owner: string | undefined, at: number) =>
       clientId === (options.client ?? clientId) &&
@@ -67,22 +69,26 @@ export async function linkRevoke(
     // Approvals first: one that is fetched in between is a link then, and found as one.
     let codes = 0
     for (const waiting of linkId === undefined ? await store.deviceRequests.all() : []) {
-      const { decision } = waiting
+      const { id: requestId, clientId, decision } = waiting
       const meant =
         request === undefined
-          ? waiting.state === 'approved' && fits(waiting.clientId, decision?.userId, decision?.decidedAt ?? 0)
-          : waiting.id === request.id && fits(waiting.clientId, decision?.userId, waiting.createdAt)
-      if (!meant || !(await update(store.deviceRequests, waiting.id, withdraw))) continue
-      if ((await store.families.get(waiting.familyId ?? '')) === undefined) codes += 1
+          ? waiting.state === 'approved' && fits(clientId, decision?.userId, decision?.decidedAt ?? 0)
+          : requestId === request.id && fits(clientId, decision?.userId, waiting.createdAt)
+      if (!meant || !(await update(store.deviceRequests, requestId, withdraw))) continue
+      if ((await store.families.get(waiting.familyId ?? '')) !== undefined) continue
+      await recordAudit(store, terminal.host, { event: 'withdrawn', requestId, clientId, userId: decision?.userId })
+      codes += 1
     }
     let links = 0
     for (const family of await store.families.all()) {
+      const { id: familyId, clientId, userId: owner, createdAt } = family
       const meant =
-        family.id === (linkId ?? family.id) &&
-        (request === undefined || family.id === request.familyId) &&
-        fits(family.clientId, family.userId, family.createdAt)
-      if (!meant || !(await endLink(store, family.id, terminal.host.clock.now()))) continue
-      terminal.print(family.id)
+        familyId === (linkId ?? familyId) &&
+        (request === undefined || familyId === request.familyId) &&
+        fits(clientId, owner, createdAt)
+      if (!meant || !(await endLink(store, familyId, terminal.host.clock.now()))) continue
+      await recordAudit(store, terminal.host, { event: 'unlinked', familyId, clientId, userId: owner, by: 'operator' })
+      terminal.print(familyId)
       links += 1
     }
     if (links + codes === 0) throw new CommandError('nothing to end: no link fits, or they ended before')
@@ -95,12 +101,6 @@ export async function linkRevoke(
 function stateOf({ revokedAt, expiresAt }: TokenFamily, now: number): 'active' | 'revoked' | 'ended' {
   if (revokedAt !== undefined) return 'revoked'
   return now < expiresAt ? 'active' : 'ended'
-}
-
-async function userIdOf(store: Store, email: string): Promise<string> {
-  const user = await store.users.byEmail(normaliseEmail(email) ?? email)
-  if (user === undefined) throw new CommandError(`no account of ${email}`)
-  return user.id
 }
 
 /** Codes are kept under a keyed digest: only with the master secret is one found again. */
@@ -116,18 +116,6 @@ function codeFrom(text: string): string {
   const code = normaliseUserCode(text)
   if (code === undefined) throw new CommandError('--code takes a code such as WDJB-MJHT', EXIT.usage)
   return code
-}
-
-// A time without a zone would mean another moment on another machine.
-const INSTANT = /^\d{4}-\d\d-\d\d(T\d\d:\d\d(:\d\d(\.\d{1,3})?)?(Z|[+-]\d\d:\d\d))?$/
-
-function instantFrom(option: string, text: string | undefined): number | undefined {
-  if (text === undefined) return undefined
-  const at = INSTANT.test(text) ? Date.parse(text) : Number.NaN
-  if (Number.isNaN(at)) {
-    throw new CommandError(`${option} takes a day or a moment, such as 2030-01-31 or 2030-01-31T08:00Z`, EXIT.usage)
-  }
-  return at
 }
 
 function count(amount: number, thing: string): string {

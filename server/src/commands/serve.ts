@@ -28,6 +28,8 @@ export async function serve(terminal: Terminal, options: { config?: string }): P
   terminal.say(`Latchkey serves ${config.issuer}, listening on ${address}`)
   if (path === undefined)
     terminal.say('No latchkey.json here: defaults are used, with no API and no client yet (docs/configuration.md).')
+  if (config.notices === undefined && config.issuer.startsWith('https:'))
+    terminal.say('Nobody hears of a new device: set notices.smtp or notices.webhook (docs/operations.md).')
   const risk = riskProblem(config)
   if (risk !== undefined) terminal.say(risk)
   if ((await store.users.all()).length === 0) terminal.say('No account yet: npx latchkey user add you@example.com')

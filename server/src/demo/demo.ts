@@ -82,6 +82,7 @@ async function tellStory({ terminal, issuer, resource, secret, signal }: Story):
     scope: 'openid profile email offline_access library:read',
     resource,
     device: { name: 'Living room TV', model: 'Northwind N55', software: 'app 4.2' },
+    showsNumber: true,
     credentials: credentialFile(place),
     keys: keyFile(place),
     host,

@@ -1,6 +1,6 @@
 // GET and POST /authorize: an app sends its person here, and gets a code back (RFC 6749 §4.1, OpenID Connect Core §3.1.2).
 // Who asks and where the answer goes is settled first; before that nothing is sent anywhere (RFC 9700 §4.11).
-import { consentPage } from '@latchkey/verifier-web'
+import { consentPage, langOf } from '@latchkey/verifier-web'
 import type { FastifyInstance, FastifyReply, FastifyRequest } from 'fastify'
 import Type from 'typebox'
 import type { SignedIn } from '../accounts/sessions.ts'
@@ -18,7 +18,7 @@ import { type Form, type Parameters, readParameters } from '../oauth/parameters.
 import type { Provider } from '../oauth/provider.ts'
 import type { AuthorizationRequest, Client } from '../oauth/records.ts'
 import { digestOf, randomToken } from '../oauth/vault.ts'
-import { AUTHORIZATION_FIELDS, bare, CLIENT_FIELDS, described, FORM, fields, PAGE, text } from './openapi.ts'
+import { AUTHORIZATION_FIELDS, bare, CLIENT_FIELDS, FORM, fields, PAGE, text } from './openapi.ts'
 import { ownForm, PageProblem, type Pages, queryForm } from './page-scope.ts'
 import { identityIn, sentencesFor } from './permission-words.ts'
 
@@ -26,7 +26,8 @@ export function authorizeRoutes(app: FastifyInstance, provider: Provider, pages:
   const { clock, entropy } = provider.host
   const { authorizationRequests, consents } = provider.store
 
-  app.get('/authorize', described({ ...AUTHORIZE, querystring: REQUEST }), (request, reply) =>
+  const asked = { ...AUTHORIZE, querystring: REQUEST }
+  app.get('/authorize', { config: { fromAnywhere: true, openapi: asked } }, (request, reply) =>
     start(request, reply, queryForm(request)),
   )
   // Clients may post (Core §3.1.2.1), from wherever their page is; the answer is the same page.
@@ -82,7 +83,7 @@ export function authorizeRoutes(app: FastifyInstance, provider: Provider, pages:
       return finish(reply, asked, signedIn)
     }
     const { redirectUri, uiLocales } = asked
-    const authorization = { handle, client: client.name, redirectUri }
+    const authorization = { handle, clientId: client.id, client: client.name, redirectUri }
     pages.cookies.keep(reply, request.visitor, { authorization, ...(uiLocales === undefined ? {} : { uiLocales }) })
     return pages.go(reply, '/authorize/continue')
   }
@@ -92,16 +93,19 @@ export function authorizeRoutes(app: FastifyInstance, provider: Provider, pages:
     const { signedIn, visit } = request.visitor
     const missing = signedIn === undefined ? 'sign_in' : await missingNow(asked, client, signedIn)
     if (signedIn === undefined || missing === 'sign_in') {
-      // A sign-in of before will not do here, however the page is reached again.
-      pages.cookies.keep(reply, request.visitor, { ...visit.errand, signInAfter: signedIn ? clock.now() : 0 })
+      // A sign-in of before will not do here, however the page is reached again; nor, where the app says so, one of
+      // before at another provider.
+      const anew = signedIn !== undefined || asked.prompt.includes('login')
+      pages.cookies.keep(reply, request.visitor, { ...visit.errand, signInAfter: anew ? clock.now() : 0 })
       return pages.go(reply, '/sign-in')
     }
     if (missing === undefined) return consume(reply, request, asked, signedIn)
-    const html = consentPage(pages.chrome(request, handle), {
+    const chrome = pages.chrome(request, handle)
+    const html = consentPage(chrome, {
       client: client.name,
       returnsTo: new URL(asked.redirectUri).host || asked.redirectUri,
       identity: identityIn(asked.scope),
-      permissions: sentencesFor(provider.apis, asked.scope),
+      permissions: sentencesFor(provider.apis, asked.scope, langOf(chrome.locale)),
       staysSignedIn: asked.scope.includes('offline_access'),
       unproven: isUnproven(client, asked.redirectUri),
     })

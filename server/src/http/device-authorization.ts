@@ -43,6 +43,9 @@ const DEVICE_AUTHORIZATION = {
     device_name: text('What the device calls itself; shown to the person as unverified.'),
     device_model: text('Its model; shown as unverified.'),
     device_software: text('Its software; shown as unverified.'),
+    device_display: text(
+      'number: its screen shows the number that comes with opened, or with authorization_pending, for a person elsewhere.',
+    ),
     ...CLIENT_FIELDS,
   }),
   response: {
@@ -69,7 +72,7 @@ const DEVICE_AUTHORIZATION = {
     ]),
     ...CLIENT_ERRORS,
     429: answer(
-      'Too many flows begun by this key, this client in this network, or all together; or too many failures.',
+      'Too many flows begun by this key, this client in this network, or all together; or a freeze after a report; or too many failures.',
       errorBody(['temporarily_unavailable', 'invalid_client']),
       RETRY_AFTER,
     ),

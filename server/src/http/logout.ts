@@ -3,17 +3,18 @@
 import { loggedOutPage, logoutPage } from '@latchkey/verifier-web'
 import type { FastifyInstance, FastifyReply, FastifyRequest } from 'fastify'
 import Type from 'typebox'
-import { endLinks } from '../oauth/links.ts'
+import { unlinkAll } from '../oauth/links.ts'
 import { readLogoutRequest } from '../oauth/logout.ts'
 import { type Form, readParameters } from '../oauth/parameters.ts'
 import type { Provider } from '../oauth/provider.ts'
-import { bare, described, FORM, fields, PAGE, text } from './openapi.ts'
+import { bare, FORM, fields, PAGE, text } from './openapi.ts'
 import { ownForm, PageProblem, type Pages, queryForm } from './page-scope.ts'
 
 const SUBJECT = 'logout'
 
 export function logoutRoutes(app: FastifyInstance, provider: Provider, pages: Pages): void {
-  app.get('/logout', described({ ...LOGOUT, querystring: REQUEST }), (request, reply) =>
+  const asked = { ...LOGOUT, querystring: REQUEST }
+  app.get('/logout', { config: { fromAnywhere: true, openapi: asked } }, (request, reply) =>
     start(request, reply, queryForm(request)),
   )
   const posted = { ...LOGOUT, consumes: FORM, body: REQUEST }
@@ -38,7 +39,10 @@ export function logoutRoutes(app: FastifyInstance, provider: Provider, pages: Pa
   app.get('/logout/confirm', (request, reply) => {
     const { signedIn, visit } = request.visitor
     const { logout = {} } = visit.errand
-    if (signedIn === undefined) return leave(request, reply, false)
+    if (signedIn === undefined) {
+      pages.cookies.keep(reply, request.visitor, {})
+      return leave(request, reply, false)
+    }
     const client = logout.redirectUri === undefined || logout.client === undefined ? {} : { client: logout.client }
     return pages.show(reply, logoutPage(pages.chrome(request, SUBJECT), { ...client, devicesToo: true }))
   })
@@ -51,14 +55,13 @@ export function logoutRoutes(app: FastifyInstance, provider: Provider, pages: Pa
       return pages.go(reply, '/link')
     }
     const devicesToo = form.get('devices')?.[0] === 'yes'
-    if (devicesToo) await endDevices(signedIn.user.id)
-    await pages.cookies.signOut(reply, request.visitor)
+    if (devicesToo) await unlinkAll(provider, signedIn.user.id, 'device')
+    await pages.cookies.signOut(reply, request.visitor, {})
     return leave(request, reply, devicesToo)
   })
 
   function leave(request: FastifyRequest, reply: FastifyReply, devicesToo: boolean) {
     const { logout = {} } = request.visitor.visit.errand
-    pages.cookies.keep(reply, request.visitor, {})
     if (logout.redirectUri !== undefined) {
       const { redirectUri, state } = logout
       const query =
@@ -67,12 +70,6 @@ export function logoutRoutes(app: FastifyInstance, provider: Provider, pages: Pa
     }
     const { account: _, ...chrome } = pages.chrome(request)
     return pages.show(reply, loggedOutPage(chrome, { devicesToo }))
-  }
-
-  async function endDevices(userId: string): Promise<void> {
-    const families = await provider.store.families.byUser(userId)
-    const ofDevices = families.filter(({ origin }) => origin === 'device')
-    await endLinks(provider.store, ofDevices, provider.host.clock.now())
   }
 }
 

@@ -151,6 +151,11 @@ export function errorBody(codes: readonly OAuthErrorCode[]): TSchema {
       ...(codes.includes('slow_down')
         ? { interval: Type.Integer({ description: 'With slow_down: the seconds between two polls from now on.' }) }
         : {}),
+      ...(codes.includes('authorization_pending')
+        ? {
+            number: text('With authorization_pending: two digits for the screen, which the person finds on the phone.'),
+          }
+        : {}),
     },
     'error',
   )

@@ -1,20 +1,24 @@
 // The scope of the pages: who is looking, forms that only our own pages may send, strict headers, errors as a page.
-import { type Chrome, MARK, negotiateLocale, problemPage, STYLESHEET } from '@latchkey/verifier-web'
+import { ASSETS, type Asset, type Chrome, problemPage, STYLESHEET, type Theme } from '@latchkey/verifier-web'
 import type { FastifyError, FastifyInstance, FastifyReply, FastifyRequest } from 'fastify'
 import { OAuthError } from '../oauth/errors.ts'
 import type { Form } from '../oauth/parameters.ts'
 import type { Provider } from '../oauth/provider.ts'
 import { StoreUnavailable } from '../oauth/store.ts'
 import { FormError, parseForm } from './form.ts'
+import { languagesFrom, localeFor } from './language-choice.ts'
 import { FORM_TYPE } from './oauth-scope.ts'
 import { isInsecure } from './transport.ts'
 import { type Visitor, type VisitorCookies, visitorCookies } from './visitor.ts'
 
-const CONTENT_POLICY =
-  "default-src 'none'; style-src 'self'; img-src 'self'; base-uri 'none'; frame-ancestors 'none'; form-action 'self'"
+/** Where our pages open sockets: Safari before 15.4 does not count them under 'self'. Where forms go comes last. */
+function contentPolicy(issuer: string): string {
+  const sockets = new URL(issuer).origin.replace('http', 'ws')
+  return `default-src 'none'; script-src 'self'; connect-src 'self' ${sockets}; style-src 'self'; img-src 'self'; base-uri 'none'; frame-ancestors 'none'; form-action 'self'`
+}
 
+/** Of every page, beside its policy. */
 export const PAGE_HEADERS = {
-  'Content-Security-Policy': CONTENT_POLICY,
   'X-Frame-Options': 'DENY',
   'X-Content-Type-Options': 'nosniff',
   'Referrer-Policy': 'no-referrer',
@@ -32,17 +36,31 @@ declare module 'fastify' {
     visitor: Visitor
   }
   interface FastifyContextConfig {
-    /** A POST that clients of other origins send by way of the browser; it decides nothing. */
+    /** What clients of other origins ask for by way of the browser; it decides nothing. */
     fromAnywhere?: boolean
   }
+}
+
+/** An SVG file that is opened by itself is a document: this one may not do anything. */
+const DRAWING_POLICY = "default-src 'none'; style-src 'unsafe-inline'; frame-ancestors 'none'; sandbox"
+
+/** Whose pages these are: a part of the configuration. */
+export interface Look {
+  readonly name: string
+  readonly theme?: Theme
+  /** By client_id. */
+  readonly clientThemes: ReadonlyMap<string, Theme>
+  readonly links?: NonNullable<Chrome['links']>
 }
 
 /** What the routes of pages share. */
 export interface Pages {
   readonly cookies: VisitorCookies
   readonly base: string
-  /** The frame of a page for this request; `subject` ties its forms to what it shows. */
-  chrome(request: FastifyRequest, subject?: string): Chrome
+  /** The issuer is https. */
+  readonly secure: boolean
+  /** The frame of a page for this request; `subject` ties its forms to what it shows, `clientId` says for whom it is. */
+  chrome(request: FastifyRequest, subject?: string, clientId?: string): Chrome
   show(reply: FastifyReply, html: string, status?: number): FastifyReply
   go(reply: FastifyReply, path: string): FastifyReply
   /** 429, with the time to wait said in the header. */
@@ -64,9 +82,10 @@ export class PageProblem extends Error {
 }
 
 /** Makes `app`, an encapsulated instance with cookies, speak to people. */
-export function speakToPeople(app: FastifyInstance, provider: Provider, brand: string, base: string): Pages {
+export function speakToPeople(app: FastifyInstance, provider: Provider, look: Look, base: string): Pages {
   const cookies = visitorCookies(provider)
   const secure = provider.issuer.startsWith('https:')
+  const policy = contentPolicy(provider.issuer)
   app.decorateRequest('visitor')
   app.removeAllContentTypeParsers()
   app.addContentTypeParser(FORM_TYPE, { parseAs: 'buffer' }, (_request, body, done) => {
@@ -77,11 +96,12 @@ export function speakToPeople(app: FastifyInstance, provider: Provider, brand: s
     }
   })
   app.addHook('onRequest', async (request, reply) => {
-    reply.headers(PAGE_HEADERS)
+    reply.headers(PAGE_HEADERS).header('Content-Security-Policy', policy)
     if (secure) reply.header('Strict-Transport-Security', STRICT_TRANSPORT)
+    // A browser that looks ahead asks again when its person really comes: a code is not opened for somebody who is not there.
+    if (isLookingAhead(request)) return reply.code(503).send()
     if (isInsecure(request, provider.issuer)) throw new PageProblem('insecure', 400)
-    if (request.method === 'POST' && !request.routeOptions.config.fromAnywhere)
-      refuseOtherSites(request, provider.issuer)
+    if (!request.routeOptions.config.fromAnywhere) refuseOtherSites(request, provider.issuer)
     request.visitor = await cookies.read(request)
   })
   app.setErrorHandler((error: FastifyError, request, reply) => {
@@ -94,23 +114,28 @@ export function speakToPeople(app: FastifyInstance, provider: Provider, brand: s
   const pages: Pages = {
     cookies,
     base,
-    chrome(request, subject) {
+    secure,
+    chrome(request, subject, clientId) {
       const account = request.visitor?.signedIn?.user
+      const client = clientId ?? request.visitor?.visit.errand.authorization?.clientId
+      const theme = (client === undefined ? undefined : look.clientThemes.get(client)) ?? look.theme
+      const languages = languagesFrom(request, base)
       return {
-        brand,
-        locale: negotiateLocale(
-          request.visitor?.visit.errand.uiLocales?.replaceAll(' ', ',') ?? request.headers['accept-language'],
-        ),
+        brand: look.name,
+        locale: localeFor(request, secure),
         stylesheet: base + STYLESHEET.path,
         base,
         ...(request.visitor === undefined ? {} : { csrf: request.visitor.formToken(subject) }),
+        ...(languages === undefined ? {} : { languages }),
+        ...(theme === undefined ? {} : { theme }),
+        ...(look.links === undefined ? {} : { links: look.links }),
         ...(account === undefined ? {} : { account: { email: account.email, name: account.name } }),
       }
     },
     show(reply, html, status = 200) {
       const { authorization, logout } = reply.request.visitor?.visit.errand ?? {}
       const goesTo = authorization?.redirectUri ?? logout?.redirectUri
-      if (goesTo !== undefined) reply.header('Content-Security-Policy', `${CONTENT_POLICY} ${sourceOf(goesTo)}`)
+      if (goesTo !== undefined) reply.header('Content-Security-Policy', `${policy} ${sourceOf(goesTo)}`)
       return reply.code(status).type('text/html; charset=utf-8').send(html)
     },
     // 303: a form with a password in it is never sent on (RFC 9700 §4.12).
@@ -120,14 +145,21 @@ export function speakToPeople(app: FastifyInstance, provider: Provider, brand: s
       return pages.show(reply, html, 429)
     },
   }
-  for (const asset of [STYLESHEET, MARK]) {
-    const type = asset.path.endsWith('.css') ? 'text/css; charset=utf-8' : 'image/svg+xml'
-    app.get(asset.path, (_request, reply) =>
+  for (const asset of [...ASSETS, ...assetsOf(look)]) {
+    app.get(asset.path, (_request, reply) => {
+      if (asset.type === 'image/svg+xml') reply.header('Content-Security-Policy', DRAWING_POLICY)
       // The name holds a digest of what is in it.
-      reply.header('Cache-Control', 'public, max-age=31536000, immutable').type(type).send(asset.body),
-    )
+      return reply.header('Cache-Control', 'public, max-age=31536000, immutable').type(asset.type).send(asset.body)
+    })
   }
   return pages
+}
+
+/** What themes load, each once: clients may share a logo. */
+function assetsOf({ theme, clientThemes }: Look): Iterable<Asset> {
+  const themes = [theme, ...clientThemes.values()]
+  const assets = themes.flatMap((one) => [one?.logo, one?.stylesheet]).filter((asset) => asset !== undefined)
+  return new Map(assets.map((asset) => [asset.path, asset])).values()
 }
 
 /** The form of a POST whose token fits one of the subjects, or none. Throws PageProblem when it does not. */
@@ -146,6 +178,11 @@ export function queryForm(request: FastifyRequest): Form {
   return parseForm(Buffer.from(at < 0 ? '' : request.url.slice(at + 1)), { lineBreaks: 'refused' })
 }
 
+/** Prefetching and prerendering: `Sec-Purpose` (Fetch), and what older browsers say instead. */
+function isLookingAhead({ headers }: FastifyRequest): boolean {
+  return ['sec-purpose', 'purpose', 'x-moz'].some((name) => String(headers[name] ?? '').startsWith('prefetch'))
+}
+
 /** Browsers hold form-action against the whole chain of redirects that a form starts: here, back to the client. */
 function sourceOf(redirectUri: string): string {
   const { protocol, origin } = new URL(redirectUri)
@@ -153,16 +190,19 @@ function sourceOf(redirectUri: string): string {
 }
 
 /**
- * A form of another site is refused before anything is looked at. Browsers that do not send Sec-Fetch-Site send
- * Origin, which our own Referrer-Policy turns into "null"; the form's token decides then.
+ * What another site has the browser send is refused before anything is looked at: its forms, and all that is no page
+ * which a person goes to (frames, pictures, requests of scripts), since a neighbour's come with our cookies. Browsers
+ * that do not send Sec-Fetch-Site send Origin with forms, which our own Referrer-Policy turns into "null"; the form's
+ * token decides then.
  */
 function refuseOtherSites(request: FastifyRequest, issuer: string): void {
-  const site = request.headers['sec-fetch-site']
-  if (site !== undefined) {
-    if (site !== 'same-origin' && site !== 'none') throw new PageProblem('cross_site', 403)
+  const { 'sec-fetch-site': site, 'sec-fetch-dest': destination = 'document', origin } = request.headers
+  if (site === 'same-origin' || site === 'none') return
+  if (request.method !== 'POST') {
+    if (site !== undefined && destination !== 'document') throw new PageProblem('cross_site', 403)
     return
   }
-  const { origin } = request.headers
+  if (site !== undefined) throw new PageProblem('cross_site', 403)
   if (origin !== undefined && origin !== 'null' && origin !== new URL(issuer).origin) {
     throw new PageProblem('cross_site', 403)
   }

@@ -1,77 +1,86 @@
-// Signing in and out, with a password. One path for every flow; where to go next is known here, never from an address.
-import { displayUserCode } from '@latchkey/shared'
-import { type SignInModel, signInPage } from '@latchkey/verifier-web'
-import type { FastifyInstance, FastifyReply, FastifyRequest } from 'fastify'
-import { normaliseEmail, signIn } from '../accounts/users.ts'
+// Signing in with a password, and signing out. One path for every flow; where to go next is known here, never from an
+// address. The other ways in are next door: sign-in-passkey.ts, sign-in-code.ts, sign-in-upstream.ts; all end at the door.
+import type { FastifyInstance } from 'fastify'
+import { lastAskedAt } from '../accounts/sessions.ts'
+import { checkPassword, normaliseEmail, userOf } from '../accounts/users.ts'
 import { release } from '../oauth/device-request.ts'
 import type { Provider } from '../oauth/provider.ts'
 import { update } from '../oauth/store.ts'
 import { createThrottle, networkOf } from '../oauth/throttle.ts'
 import { ownForm, type Pages } from './page-scope.ts'
-import type { Errand } from './visitor.ts'
+import type { SignInDoor } from './sign-in-door.ts'
+import type { SignInPage } from './sign-in-page.ts'
+import { placeFor } from './visitor.ts'
 
-// Counted for account and network together: a stranger elsewhere cannot lock anybody out.
-const FAILURES_PER_ACCOUNT = { most: 10, windowSeconds: 600 }
+/** Of all accounts together; for browsers that nobody has signed in with before. */
 const FAILURES_PER_NETWORK = { most: 100, windowSeconds: 600 }
 
-export function signInRoutes(app: FastifyInstance, provider: Provider, pages: Pages): void {
+export function signInRoutes(
+  app: FastifyInstance,
+  provider: Provider,
+  pages: Pages,
+  door: SignInDoor,
+  page: SignInPage,
+): void {
   const { clock } = provider.host
-  const byAccount = createThrottle(FAILURES_PER_ACCOUNT, clock)
   const byNetwork = createThrottle(FAILURES_PER_NETWORK, clock)
-
-  const onward = (request: FastifyRequest, reply: FastifyReply) =>
-    pages.go(reply, placeFor(request.visitor.visit.errand))
-
-  const page = (request: FastifyRequest, rest: Omit<SignInModel, 'userCode' | 'for'> = {}) => {
-    const { userCode, authorization } = request.visitor.visit.errand
-    const code = userCode === undefined ? {} : { userCode: displayUserCode(userCode) }
-    const client = authorization === undefined ? {} : { for: authorization.client }
-    return signInPage(pages.chrome(request), { ...rest, ...code, ...client })
-  }
 
   app.get('/sign-in', (request, reply) => {
     const { signedIn, visit } = request.visitor
-    const lateEnough = (signedIn?.session.authenticatedAt ?? -1) >= (visit.errand.signInAfter ?? 0)
-    if (signedIn !== undefined && lateEnough) return onward(request, reply)
-    pages.cookies.keep(reply, request.visitor, visit.errand)
-    return pages.show(reply, page(request))
+    const { upstreamNews: _said, ...errand } = visit.errand
+    const { signInAfter = 0, account } = errand
+    if (signedIn !== undefined) {
+      const { session } = signedIn
+      const at = account === undefined ? session.authenticatedAt : lastAskedAt(session)
+      if (at >= signInAfter) return pages.go(reply, placeFor(errand))
+    }
+    pages.cookies.keep(reply, request.visitor, errand)
+    return page.show(request, reply)
   })
 
   app.post('/sign-in', async (request, reply) => {
     const form = ownForm(request)
     const email = form.get('email')?.[0] ?? ''
+    const found = await userOf(provider.store, email)
+    const browser = door.knownBrowsers.find(request, found)
     const network = networkOf(request.ip)
-    const account = `${network} ${normaliseEmail(email) ?? ''}`
-    const wait = Math.max(byAccount.secondsToWait(account), byNetwork.secondsToWait(network))
-    if (wait > 0) {
-      return pages.showThrottled(reply, page(request, { email, problem: 'too_many', retryAfterSeconds: wait }), wait)
+    const trier = {
+      account: normaliseEmail(email) ?? '',
+      network,
+      ...(browser === undefined ? {} : { browser }),
+      ...(found?.passwordHash === undefined ? {} : { guessed: found.passwordHash }),
     }
-    const user = await signIn(provider.store, email, form.get('password')?.[0] ?? '')
-    if (user === undefined) {
-      byAccount.count(account)
-      byNetwork.count(network)
-      return pages.show(reply, page(request, { email, problem: 'wrong' }), 403)
-    }
-    await pages.cookies.signIn(reply, request.visitor, user, ['pwd'])
-    return onward(request, reply)
+    // All that is refused here is refused for what anybody could count, never for what the account is (LOG-03).
+    const crowded = browser === undefined ? byNetwork.secondsToWait(network) : 0
+    const wait = crowded > 0 ? crowded : door.passwords.take(trier)
+    if (wait > 0) return page.show(request, reply, { email, problem: 'too_many', retryAfterSeconds: wait })
+    if (browser === undefined) byNetwork.count(network)
+    const user = await checkPassword(provider.store, found, form.get('password')?.[0] ?? '')
+    if (user === undefined) return page.show(request, reply, { email, problem: 'wrong' }, 403)
+    if (browser === undefined) byNetwork.uncount(network)
+    door.passwords.giveBack(trier)
+    return door.admit(request, reply, user, ['pwd'])
+  })
+
+  // What was done is not enough for what somebody came for: they sign in once more, another way.
+  app.post('/sign-in/again', (request, reply) => {
+    ownForm(request)
+    const { visitor } = request
+    pages.cookies.keep(reply, visitor, { ...visitor.visit.errand, signInAfter: clock.now() + 1 })
+    return pages.go(reply, '/sign-in')
   })
 
   app.post('/sign-out', async (request, reply) => {
     // The button stands on every page, on those too whose forms are tied to what they show.
-    const { signedIn, visit } = request.visitor
+    const { visitor } = request
+    const { signedIn, visit } = visitor
     ownForm(request, undefined, signedIn?.session.openedRequestId, visit.errand.authorization?.handle)
     const opened = signedIn?.session.openedRequestId
     if (signedIn !== undefined && opened !== undefined) {
       // "Switch": the same person goes on with another account, so the code must not stay with this one.
       await update(provider.store.deviceRequests, opened, (device) => release(device, signedIn.user.id))
     }
-    await pages.cookies.signOut(reply, request.visitor)
-    return pages.go(reply, placeFor(request.visitor.visit.errand) === '/link' ? '/link' : '/sign-in')
+    await pages.cookies.signOut(reply, visitor)
+    return pages.go(reply, placeFor(visit.errand) === '/link' ? '/link' : '/sign-in')
   })
-}
-
-/** Where an errand goes on. */
-function placeFor({ userCode, authorization }: Errand): string {
-  if (authorization !== undefined) return '/authorize/continue'
-  return userCode === undefined ? '/link' : '/link/device'
 }

@@ -83,7 +83,11 @@ const TOKEN = {
     grantForm(
       DEVICE_CODE_GRANT,
       'Device code',
-      { device_code: text('From the device authorization.'), ...VERIFIER },
+      {
+        device_code: text('From the device authorization.'),
+        shown_number: text('The number that the screen shows already; a held answer waits for other news than that.'),
+        ...VERIFIER,
+      },
       'device_code',
     ),
     grantForm(

@@ -1,9 +1,34 @@
 // Who is looking at a page: a visit (a sealed cookie, nothing stored) and, once signed in, a session (stored).
+import type { AccountNews, FactorNews, PasskeyNews, UpstreamNews } from '@latchkey/verifier-web'
 import type { FastifyReply, FastifyRequest } from 'fastify'
-import { endSession, findSession, type SignedIn, startSession } from '../accounts/sessions.ts'
+import { browserName } from '../accounts/browser-name.ts'
+import {
+  endSession,
+  findSession,
+  type ProvenAt,
+  renewSession,
+  type SignedIn,
+  startSession,
+} from '../accounts/sessions.ts'
 import type { Provider } from '../oauth/provider.ts'
 import type { User } from '../oauth/records.ts'
+import type { Undo } from '../oauth/undo.ts'
 import { randomToken, sameDigest } from '../oauth/vault.ts'
+
+/** What only this browser knows of its sign-in at another provider, so that no other can bring the answer. */
+export interface UpstreamErrand {
+  /** Of the configuration's `upstreams`. */
+  readonly id: string
+  readonly state: string
+  readonly nonce: string
+  /** PKCE (RFC 7636). */
+  readonly verifier: string
+  readonly since: number
+  /** The person was asked for anew, and must have been. */
+  readonly anew?: true
+  /** The account that is signed in here and gets one more way to sign in. */
+  readonly link?: string
+}
 
 /** What somebody came for. Kept here and never in an address, so that no address can send anybody anywhere else. */
 export interface Errand {
@@ -14,13 +39,74 @@ export interface Errand {
   /** The person typed it here; it did not come with an address. */
   readonly typed?: true
   /** A request of the authorization endpoint that waits for an answer. */
-  readonly authorization?: { readonly handle: string; readonly client: string; readonly redirectUri: string }
+  readonly authorization?: {
+    readonly handle: string
+    readonly clientId: string
+    readonly client: string
+    readonly redirectUri: string
+  }
   /** A client's wish to have this person signed out. */
   readonly logout?: { readonly client?: string; readonly redirectUri?: string; readonly state?: string }
   /** The languages that a client asked the pages to be in, before the browser's own. */
   readonly uiLocales?: string
+  /** A password or a passkey was right, as `amr` says; a code of the second factor is still missing. */
+  readonly secondFactor?: {
+    readonly userId: string
+    readonly since: number
+    readonly amr: readonly string[]
+    /** The mark of the password of then. */
+    readonly password: string
+  }
+  /** A sign-in under way at another provider. */
+  readonly upstream?: UpstreamErrand
+  /** What has become of one: said once, on the next page. */
+  readonly upstreamNews?: { readonly id: string; readonly news: UpstreamNews }
+  /** The person said which provider to add to their account, and goes there next. */
+  readonly adding?: { readonly upstream: string; readonly userId: string; readonly since: number }
+  /** What was done on a page of the account: said once, on the next one. */
+  readonly accountNews?: AccountNews
+  /** The link that somebody came to undo, from the notice about it. */
+  readonly undo?: Undo
+  /** What was just done to how this person signs in: said once, on the next page. */
+  readonly done?: PasskeyNews | FactorNews | 'password_changed'
+  /** The page of the account that somebody wanted before they were asked to sign in. */
+  readonly account?: AccountPath
   /** Only a sign-in at or after this moment will do; epoch milliseconds. */
   readonly signInAfter?: number
+}
+
+/** The pages of the account that a sign-in may lead to. */
+export const ACCOUNT_PATHS = [
+  '/account',
+  '/account/passkeys',
+  '/account/second-factor',
+  '/account/password',
+  '/account/identities',
+  '/account/sessions',
+  '/account/sign-out',
+  '/account/activity',
+] as const
+export type AccountPath = (typeof ACCOUNT_PATHS)[number]
+
+/** Where an errand goes on. */
+export function placeFor({ userCode, authorization, account }: Errand): string {
+  if (authorization !== undefined) return '/authorize/continue'
+  if (account !== undefined) return account
+  return userCode === undefined ? '/link' : '/link/device'
+}
+
+/** What somebody came for, without what is of whoever was there before: a way in half gone, news of what they did. */
+export function purposeOf(errand: Errand): Errand {
+  const {
+    secondFactor: _half,
+    upstream: _off,
+    upstreamNews: _no,
+    adding: _yet,
+    accountNews: _,
+    done: _done,
+    ...purpose
+  } = errand
+  return purpose
 }
 
 /** Carries an errand from page to page in a sealed cookie, without a row for every passer-by. */
@@ -33,6 +119,8 @@ export interface Visit {
 export interface Visitor {
   readonly visit: Visit
   readonly signedIn?: SignedIn
+  /** The visit or session itself, by a secret name: what is made for it is good for nobody else. */
+  readonly owner: string
   /** Proves that a form came from a page of ours for this visitor; `subject` ties it to what the page showed. */
   formToken(subject?: string): string
   isFormToken(token: string | undefined, subject?: string): boolean
@@ -45,8 +133,12 @@ export interface VisitorCookies {
   read(request: FastifyRequest): Promise<Visitor>
   /** From now on this visit is about `errand`, and about nothing else. */
   keep(reply: FastifyReply, visitor: Visitor, errand: Errand): void
-  signIn(reply: FastifyReply, visitor: Visitor, user: User, amr: readonly string[]): Promise<void>
-  signOut(reply: FastifyReply, visitor: Visitor): Promise<void>
+  /** `user` and `provenAt`: as for `startSession`. */
+  signIn(reply: FastifyReply, visitor: Visitor, user: User, amr: readonly string[], provenAt?: ProvenAt): Promise<void>
+  /** The same sign-in goes on under a new id: what was planted or overheard before is worth nothing any more. */
+  renew(reply: FastifyReply, signedIn: SignedIn): Promise<void>
+  /** `errand`: what the visit is about from now on, where that is not what it was about before. */
+  signOut(reply: FastifyReply, visitor: Visitor, errand?: Errand): Promise<void>
 }
 
 export function visitorCookies(provider: Provider): VisitorCookies {
@@ -71,6 +163,11 @@ export function visitorCookies(provider: Provider): VisitorCookies {
     return visit !== undefined && host.clock.now() < visit.startedAt + VISIT_MS ? visit : undefined
   }
 
+  const from = (request: FastifyRequest) => {
+    const browser = browserName(request.headers['user-agent'])
+    return { address: request.ip, ...(browser === undefined ? {} : { browser }) }
+  }
+
   return {
     async read(request) {
       const visit = readVisit(request.cookies[visitCookie])
@@ -82,21 +179,43 @@ export function visitorCookies(provider: Provider): VisitorCookies {
       return {
         visit: current,
         ...(signedIn === undefined ? {} : { signedIn }),
+        owner,
         formToken,
         isFormToken: (token, subject) => token !== undefined && sameDigest(token, formToken(subject)),
       }
     },
     keep: (reply, { visit }, errand) => void setVisit(reply, { ...visit, errand }),
-    async signIn(reply, { visit, signedIn }, user, amr) {
+    async signIn(reply, { visit, signedIn }, user, amr, provenAt) {
       // The session of before ends here: its id may be known to whoever used this browser then.
       if (signedIn !== undefined) await endSession(store, signedIn.session)
-      reply.setCookie(sessionCookie, await startSession(store, host, user, amr), options)
-      setVisit(reply, newVisit(visit.errand))
+      const secret = await startSession(store, host, user, amr, from(reply.request), provenAt)
+      reply.setCookie(sessionCookie, secret, options)
+      setVisit(reply, newVisit(purposeOf(visit.errand)))
     },
-    async signOut(reply, { signedIn, visit }) {
+    async renew(reply, { session }) {
+      reply.setCookie(sessionCookie, await renewSession(store, host, session), options)
+    },
+    async signOut(reply, { signedIn, visit }, errand = visit.errand) {
       if (signedIn !== undefined) await endSession(store, signedIn.session)
       reply.clearCookie(sessionCookie, options)
-      setVisit(reply, newVisit(visit.errand))
+      setVisit(reply, newVisit(purposeOf(errand)))
     },
   }
+}
+
+/** Has the next page of the account say what was done. */
+export function tellNext(cookies: VisitorCookies, { visitor }: FastifyRequest, reply: FastifyReply, news: AccountNews) {
+  cookies.keep(reply, visitor, { ...visitor.visit.errand, accountNews: news })
+}
+
+/** What this page should say, and none after it: part of the page's model. */
+export function tellOnce(
+  cookies: VisitorCookies,
+  { visitor }: FastifyRequest,
+  reply: FastifyReply,
+): { readonly news?: AccountNews } {
+  const { accountNews: news, ...errand } = visitor.visit.errand
+  if (news === undefined) return {}
+  cookies.keep(reply, visitor, errand)
+  return { news }
 }

@@ -1,8 +1,7 @@
 // News within one process.
-import type { DeviceEvent } from '@latchkey/shared'
-import type { News } from '../oauth/news.ts'
+import type { News, NewsEvent } from '../oauth/news.ts'
 
-type Listener = (event: DeviceEvent) => void
+type Listener = (event: NewsEvent) => void
 
 export function localNews(): News {
   const listeners = new Map<string, Set<Listener>>()

@@ -1,0 +1,28 @@
+// What the pages of the account share: somebody must be signed in, and for what changes how one signs in, just now.
+import type { FastifyReply, FastifyRequest } from 'fastify'
+import { lastAskedAt, type SignedIn } from '../accounts/sessions.ts'
+import type { Pages } from './page-scope.ts'
+import type { AccountPath } from './visitor.ts'
+
+/** Ways to sign in are changed only soon after one was used. */
+export const FRESH_MS = 10 * 60 * 1000
+
+/**
+ * Whoever finds a browser open could sign in again by way of a provider where it is still signed in, and keep the account
+ * for good: a sign-in counts for which its person was asked who they are, as far as that provider can be made to ask.
+ */
+export function isFresh({ session }: SignedIn, now: number): boolean {
+  return now < lastAskedAt(session) + FRESH_MS
+}
+
+/** Who is signed in, and freshly enough to change how they sign in. */
+export function signedInJustNow({ visitor }: FastifyRequest, now: number): SignedIn | undefined {
+  const { signedIn } = visitor
+  return signedIn !== undefined && isFresh(signedIn, now) ? signedIn : undefined
+}
+
+/** Sends whoever is not signed in, or not freshly enough, to the sign-in page, and from there back to `path`. */
+export function goSignIn(pages: Pages, request: FastifyRequest, reply: FastifyReply, path: AccountPath, now: number) {
+  pages.cookies.keep(reply, request.visitor, { account: path, signInAfter: now })
+  return pages.go(reply, '/sign-in')
+}

@@ -1,0 +1,187 @@
+// /link/device: which device asks, and the answer (RFC 8628 §3.3). A code is looked up for signed-in people only, and
+// belongs to the first account that brings it; a decision counts only for the request that this browser opened and saw.
+// What must be shown from elsewhere is device-standing.ts, what comes of an answer device-answer.ts.
+import { displayUserCode } from '@latchkey/shared'
+import { type DeviceModel, devicePage, langOf, linkPage, type OutcomeModel, outcomePage } from '@latchkey/verifier-web'
+import type { FastifyInstance, FastifyReply, FastifyRequest } from 'fastify'
+import { knowsPasskeys } from '../accounts/passkeys.ts'
+import { rememberOpened, type SignedIn } from '../accounts/sessions.ts'
+import { reportRequest } from '../oauth/containment.ts'
+import { askNumber, MOST_WRONG_LETTERS, open } from '../oauth/device-request.ts'
+import { createGuesses } from '../oauth/guessing.ts'
+import { drawNumber, type Rung } from '../oauth/ladder.ts'
+import type { Form } from '../oauth/parameters.ts'
+import type { Provider } from '../oauth/provider.ts'
+import type { DeviceRequest } from '../oauth/records.ts'
+import { update } from '../oauth/store.ts'
+import { networkOf } from '../oauth/throttle.ts'
+import { type Answered, createDeviceAnswers } from './device-answer.ts'
+import { deviceModel } from './device-facts.ts'
+import { createStanding } from './device-standing.ts'
+import { ownForm, PageProblem, type Pages } from './page-scope.ts'
+
+export function linkDeviceRoutes(app: FastifyInstance, provider: Provider, pages: Pages): void {
+  const { clock, entropy } = provider.host
+  const { deviceRequests } = provider.store
+  const guesses = createGuesses(clock)
+  const standing = createStanding(provider)
+  const answers = createDeviceAnswers(provider, standing)
+
+  app.get('/link/device', async (request, reply) => {
+    const { signedIn, visit } = request.visitor
+    const { userCode, suggested, typed } = visit.errand
+    if (signedIn === undefined) return pages.go(reply, userCode === undefined ? '/link' : '/sign-in')
+    const opened = await openedRequest(signedIn)
+    if (userCode === undefined) {
+      // Here after a decision, or again later: what became of it can be told, but no code is shown twice.
+      return opened === undefined ? pages.go(reply, '/link') : showOutcome(request, reply, opened, signedIn)
+    }
+    const device = await deviceRequests.byUserCode(provider.vault.digest('user-code', userCode))
+    if (device !== undefined && device.id === opened?.id) return next(request, reply, device, signedIn)
+
+    const keys = { account: signedIn.user.id, network: networkOf(request.ip) }
+    const { wait, last } = guesses.take(keys)
+    const from = typed ? {} : { from: suggested === userCode ? ('website' as const) : ('address' as const) }
+    const again = { code: displayUserCode(userCode), ...from }
+    if (wait > 0) {
+      const html = linkPage(pages.chrome(request), { ...again, problem: 'too_many', retryAfterSeconds: wait })
+      return pages.showThrottled(reply, html, wait)
+    }
+    const found = await bring(device, signedIn)
+    if (device !== undefined && found === 'yours') {
+      guesses.giveBack(keys)
+      await rememberOpened(provider.store, signedIn.session, device.id)
+      provider.news.publish(device.id, 'opened')
+      return next(request, reply, device, signedIn)
+    }
+    if (last) provider.note({ event: 'many_wrong_codes' })
+    pages.cookies.keep(reply, request.visitor, {})
+    // Somebody else has this page open: who also holds the code should know that it is no good to them.
+    if (found === 'anothers') return pages.show(reply, outcomePage(pages.chrome(request), { outcome: 'used' }), 400)
+    // Unknown, used and run out look the same to who only types codes.
+    return pages.show(reply, linkPage(pages.chrome(request), { ...again, problem: 'unknown' }), 400)
+  })
+
+  app.post('/link/device', async (request, reply) => {
+    const { signedIn } = request.visitor
+    if (signedIn === undefined) return pages.go(reply, '/sign-in')
+    const requestId = signedIn.session.openedRequestId
+    if (requestId === undefined) throw new PageProblem('stale_form', 403)
+    // The token is of the page that showed this very device: a second tab cannot approve what the first one showed.
+    const form = ownForm(request, requestId)
+    const device = await openedRequest(signedIn)
+    // Gone with its day.
+    if (device === undefined) return pages.go(reply, '/link/device')
+    const answered = await take(request, device, signedIn, form)
+    if (answered === 'format') return next(request, reply, device, signedIn, 'format')
+    if (answered === 'decided') pages.cookies.keep(reply, request.visitor, {})
+    return pages.go(reply, '/link/device')
+  })
+
+  async function take(
+    request: FastifyRequest,
+    device: DeviceRequest,
+    signedIn: SignedIn,
+    form: Form,
+  ): Promise<Answered> {
+    const answer = form.get('answer')?.[0]
+    if (answer === 'approve' || (answer === undefined && form.has('number'))) {
+      return answers.approve(request, device, signedIn, form)
+    }
+    // Refusing is always possible, whatever a yes would need.
+    const decision = standing.decisionOf(request, device, signedIn)
+    if (answer === 'deny') await answers.refuse(device, decision)
+    else if (answer === 'report') await reportRequest(provider, device.id, decision)
+    else throw new PageProblem('bad_request', 400)
+    return 'decided'
+  }
+
+  /** The account brings the code: from now on it is theirs, or somebody else's, or nothing. */
+  async function bring(device: DeviceRequest | undefined, { user }: SignedIn) {
+    if (device === undefined) return 'closed'
+    const { found, contested, first } = await update(deviceRequests, device.id, (current) =>
+      open(current, user.id, clock.now(), standing.intervalOf(device.id)),
+    )
+    const { id: requestId, clientId, familyId } = device
+    const about = { requestId, clientId, userId: user.id }
+    if (first) provider.note({ event: 'opened', ...about })
+    if (contested) provider.note({ event: 'contested', ...about, ...(familyId && { familyId }) })
+    return found
+  }
+
+  async function openedRequest({ session }: SignedIn): Promise<DeviceRequest | undefined> {
+    const id = session.openedRequestId
+    return id === undefined ? undefined : deviceRequests.get(id)
+  }
+
+  /** The page of a device whose code this account brought, or what must come before it. */
+  async function next(
+    request: FastifyRequest,
+    reply: FastifyReply,
+    device: DeviceRequest,
+    signedIn: SignedIn,
+    problem?: 'format',
+  ) {
+    if (standing.stateOf(device, signedIn) !== 'open') return showOutcome(request, reply, device, signedIn)
+    const barrier = standing.barrierFor(device, signedIn)
+    if (barrier === 'sign_in') {
+      pages.cookies.keep(reply, request.visitor, { ...request.visitor.visit.errand, signInAfter: clock.now() })
+      return pages.go(reply, '/sign-in')
+    }
+    const rung = await standing.rungFor(request, device)
+    const refusal = barrier ?? (rung === 'block' ? 'elsewhere' : undefined)
+    if (refusal !== undefined) return show(reply, request, device, { outcome: refusal }, 403)
+    const proof = await proofFor(device, rung, problem)
+    // Decided in this very moment.
+    if (proof === 'closed') return pages.go(reply, '/link/device')
+    const client = await provider.clients.find(device.clientId)
+    const chrome = pages.chrome(request, device.id, device.clientId)
+    const model = deviceModel(provider, request, device, client, proof, langOf(chrome.locale))
+    return pages.show(reply, devicePage(chrome, model), problem === undefined ? 200 : 400)
+  }
+
+  async function proofFor(
+    device: DeviceRequest,
+    rung: Rung,
+    problem: 'format' | undefined,
+  ): Promise<DeviceModel['proof'] | 'closed'> {
+    if (rung === 'letters') {
+      const left = MOST_WRONG_LETTERS - (device.wrongLetters ?? 0)
+      const slip = left === MOST_WRONG_LETTERS ? undefined : left === 1 ? 'last' : 'wrong'
+      const said = problem ?? slip
+      return { kind: 'letters', ...(said && { problem: said }) }
+    }
+    if (rung !== 'number') return undefined
+    const drawn = device.number ?? drawNumber(entropy)
+    const asked = await update(deviceRequests, device.id, (current) => askNumber(current, drawn))
+    if (asked === undefined) return 'closed'
+    // The device reads off the record what its screen is to show.
+    if (asked.first) provider.news.publish(device.id, 'opened')
+    return { kind: 'number', choices: asked.number.choices }
+  }
+
+  async function showOutcome(request: FastifyRequest, reply: FastifyReply, device: DeviceRequest, signedIn: SignedIn) {
+    const outcome = await standing.outcomeOf(device, signedIn)
+    if (outcome === 'open') return pages.go(reply, '/link')
+    const { contained, device: claims } = device
+    const name = claims.name === undefined ? {} : { device: claims.name }
+    const offersPasskey = await couldHavePasskey(signedIn)
+    return show(reply, request, device, { outcome, ...name, ...(contained && { contained }), offersPasskey })
+  }
+
+  /** Whoever typed a password may want to be spared it next time. */
+  async function couldHavePasskey({ session, user }: SignedIn): Promise<boolean> {
+    if (!session.amr.includes('pwd') || !knowsPasskeys(provider.issuer)) return false
+    return (await provider.store.passkeys.byUser(user.id)).length === 0
+  }
+
+  function show(
+    reply: FastifyReply,
+    request: FastifyRequest,
+    { clientId }: DeviceRequest,
+    model: OutcomeModel,
+    status = 200,
+  ) {
+    return pages.show(reply, outcomePage(pages.chrome(request, undefined, clientId), model), status)
+  }
+}

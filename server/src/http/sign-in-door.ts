@@ -1,0 +1,80 @@
+// The one way in: whatever proved who somebody is (a passkey, a password, a code, another provider), it ends here.
+// What proves it is next door: sign-in.ts, sign-in-passkey.ts, sign-in-code.ts.
+import { langOf } from '@latchkey/verifier-web'
+import type { FastifyReply, FastifyRequest } from 'fastify'
+import type { ProvenAt } from '../accounts/sessions.ts'
+import { createTries, type Tries } from '../accounts/tries.ts'
+import { passwordMark, rememberLanguage } from '../accounts/users.ts'
+import type { Provider } from '../oauth/provider.ts'
+import type { User } from '../oauth/records.ts'
+import { createKnownBrowsers, type KnownBrowsers } from './known-browsers.ts'
+import type { Pages } from './page-scope.ts'
+import { placeFor } from './visitor.ts'
+
+/** Wrong passwords of one account from one place, and wrong codes of one account from anywhere. */
+const WRONG_PASSWORDS = { most: 10, windowSeconds: 600 }
+const WRONG_CODES = { most: 5, windowSeconds: 600 }
+
+export interface SignInDoor {
+  readonly knownBrowsers: KnownBrowsers
+  readonly passwords: Tries
+  readonly codes: Tries
+  /**
+   * The first thing that proves who somebody is was right: they go on as with `finish`, unless the account wants a code
+   * as well and what they did was not two factors by itself. `provenAt`: as for `finish`; a code is now.
+   */
+  admit(
+    request: FastifyRequest,
+    reply: FastifyReply,
+    user: User,
+    amr: readonly string[],
+    provenAt?: ProvenAt,
+  ): Promise<FastifyReply>
+  /**
+   * Somebody has proven that they are `user`, by `amr` (RFC 8176) and nothing less: they are signed in, under a new
+   * session, and go on with what they came for. Whether the account is open, and whether a second factor is missing, is
+   * the caller's to check before. `provenAt`: when, unless that is now.
+   */
+  finish(
+    request: FastifyRequest,
+    reply: FastifyReply,
+    user: User,
+    amr: readonly string[],
+    provenAt?: ProvenAt,
+  ): Promise<FastifyReply>
+}
+
+export function createSignInDoor(provider: Provider, pages: Pages): SignInDoor {
+  const { clock } = provider.host
+  const knownBrowsers = createKnownBrowsers(provider)
+  const passwords = createTries(WRONG_PASSWORDS, clock)
+  const codes = createTries(WRONG_CODES, clock)
+
+  const door: SignInDoor = {
+    knownBrowsers,
+    passwords,
+    codes,
+    async admit(request, reply, user, amr, provenAt) {
+      if (user.secondFactor === undefined || amr.includes('mfa')) {
+        return door.finish(request, reply, user, amr, provenAt)
+      }
+      const secondFactor = { userId: user.id, since: clock.now(), amr, password: passwordMark(user) }
+      pages.cookies.keep(reply, request.visitor, { ...request.visitor.visit.errand, secondFactor })
+      return pages.go(reply, '/sign-in/code')
+    },
+    async finish(request, reply, user, amr, provenAt) {
+      const { visitor } = request
+      const { signInAfter: _late, ...errand } = visitor.visit.errand
+      await pages.cookies.signIn(reply, { ...visitor, visit: { ...visitor.visit, errand } }, user, amr, provenAt)
+      await rememberLanguage(provider.store, user, langOf(pages.chrome(request).locale))
+      const browser = knownBrowsers.remember(request, reply, user)
+      for (const who of [{}, { browser }]) {
+        passwords.forget({ account: user.email, ...who })
+        codes.forget({ account: user.id, ...who })
+      }
+      provider.note({ event: 'signed_in', userId: user.id })
+      return pages.go(reply, placeFor(errand))
+    },
+  }
+  return door
+}

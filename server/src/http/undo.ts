@@ -1,0 +1,74 @@
+// /undo: from the notice of a new device to its end, without a sign-in. The token leaves the address at once, opening
+// changes nothing (programs that read mail open everything), and the button ends this one link and nothing else.
+import { goneUndoPage, undonePage, undoPage } from '@latchkey/verifier-web'
+import type { FastifyInstance, FastifyReply, FastifyRequest } from 'fastify'
+import type { Provider } from '../oauth/provider.ts'
+import { findUndoable, readUndo, type Undo, type Undoable, undoLink } from '../oauth/undo.ts'
+import { clientName, whenceOf, whenOf } from './account-facts.ts'
+import { ownForm, type Pages } from './page-scope.ts'
+
+export const UNDO_PATH = '/undo'
+
+export function undoRoutes(app: FastifyInstance, provider: Provider, pages: Pages): void {
+  const { vault, host, limits } = provider
+
+  // Longer than the router lets a named part of an address be.
+  app.get<{ Params: { '*': string } }>(`${UNDO_PATH}/*`, (request, reply) => {
+    const undo = readUndo(vault, request.params['*'], host.clock.now())
+    pages.cookies.keep(reply, request.visitor, undo === undefined ? {} : { undo })
+    return pages.go(reply, UNDO_PATH)
+  })
+
+  app.get(UNDO_PATH, async (request, reply) => {
+    const { undo } = request.visitor.visit.errand
+    const found = undo === undefined ? undefined : await findUndoable(provider, undo)
+    if (undo === undefined || found === undefined) return gone(request, reply)
+    return pages.show(reply, undoPage(frame(request, subjectOf(undo)), await shown(found)))
+  })
+
+  app.post(UNDO_PATH, async (request, reply) => {
+    const { undo } = request.visitor.visit.errand
+    if (undo === undefined) {
+      ownForm(request)
+      return gone(request, reply)
+    }
+    ownForm(request, subjectOf(undo))
+    const found = await findUndoable(provider, undo)
+    if (found === undefined) return gone(request, reply)
+    const { label, name, client } = await shown(found)
+    await undoLink(provider, undo)
+    pages.cookies.keep(reply, request.visitor, {})
+    const upToSeconds = Math.max(limits.userTokenSeconds, found.enrolled === undefined ? 0 : limits.clientTokenSeconds)
+    return pages.show(reply, undonePage(frame(request), { name: label ?? name ?? client, upToSeconds }))
+  })
+
+  async function shown({ family, enrolled }: Undoable) {
+    if (family === undefined) {
+      const { name = '', createdAt = 0 } = enrolled ?? {}
+      return { client: name, linked: whenOf(provider, createdAt) }
+    }
+    const { label, startedFrom } = family
+    const { name } = family.device
+    return {
+      ...(label === undefined ? {} : { label }),
+      ...(name === undefined ? {} : { name }),
+      client: clientName(await provider.clients.find(family.clientId), family.clientId),
+      linked: whenOf(provider, family.createdAt),
+      ...(startedFrom === undefined ? {} : { from: whenceOf(provider, startedFrom) }),
+    }
+  }
+
+  function gone(request: FastifyRequest, reply: FastifyReply) {
+    return pages.show(reply, goneUndoPage(frame(request)), 404)
+  }
+
+  /** Without who is signed in: whoever holds the notice acts here, not this browser's account. */
+  function frame(request: FastifyRequest, subject?: string) {
+    const { account: _, ...chrome } = pages.chrome(request, subject)
+    return chrome
+  }
+}
+
+function subjectOf({ familyId }: Undo): string {
+  return `undo ${familyId}`
+}
