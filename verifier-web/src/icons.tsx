@@ -48,6 +48,27 @@ export const Screen = () => (
   </Drawing>
 )
 
+export const Globe = () => (
+  <Drawing kind="globe">
+    <circle cx="12" cy="12" r="8.5" />
+    <path d="M3.5 12h17M12 3.5c5 5 5 12 0 17c-5-5-5-12 0-17z" />
+  </Drawing>
+)
+
+export const Key = () => (
+  <Drawing kind="passkey-sign">
+    <circle cx="7.75" cy="12" r="3.75" />
+    <path d="M11.5 12h9.25M16.5 12v3M20.75 12v4" />
+  </Drawing>
+)
+
+/** The way on, at the end of a row; the stylesheet turns it in languages that are read from the right. */
+export const Onward = () => (
+  <Drawing kind="onward">
+    <path d="m9 5.5 6.5 6.5L9 18.5" />
+  </Drawing>
+)
+
 /** The key in its square: the brand's place in the header. */
 export const Mark = () => (
   <svg class="mark" viewBox="0 0 32 32" width="32" height="32" aria-hidden="true" focusable="false">
@@ -60,6 +81,7 @@ export const Mark = () => (
 const SIGNS = {
   good: <path d="m25 25.5 5 5 9.5-10" />,
   still: <path d="m26.5 20 11 11m0-11-11 11" />,
+  waiting: <path d="M21 25v.1M32 25v.1M43 25v.1" />,
   late: (
     <>
       <circle cx="32" cy="25" r="11" />

@@ -1,6 +1,6 @@
 // What several pages share: forms, codes, notices, the account, what is given away.
 import type { ComponentChildren } from 'preact'
-import { Warning } from './icons.tsx'
+import { Tick, Warning } from './icons.tsx'
 import type { Chrome } from './layout.tsx'
 import { initial, oneLine } from './sentence.ts'
 
@@ -8,8 +8,33 @@ const LONGEST_PERMISSION = 160
 
 interface FormProps {
   readonly chrome: Chrome
-  readonly action: '/link' | '/sign-in' | '/sign-out' | '/link/device' | '/authorize/consent' | '/logout/confirm'
+  readonly action:
+    | '/link'
+    | '/sign-in'
+    | '/sign-out'
+    | '/link/device'
+    | '/authorize/consent'
+    | '/logout/confirm'
+    | '/language'
+    | '/sign-in/passkey'
+    | '/sign-in/code'
+    | '/sign-in/again'
+    | '/account/passkeys'
+    | `/account/passkeys/${string}`
+    | '/account/second-factor'
+    | '/account/second-factor/on'
+    | '/account/second-factor/off'
+    | '/account/second-factor/recovery-codes'
+    | '/account/password'
+    | '/account/identities/add'
+    | '/account/identities/remove'
+    | `/account/devices/${string}`
+    | `/account/${'devices' | 'apps' | 'enrolled'}/${string}/remove`
+    | '/account/sessions'
+    | '/account/sign-out'
+    | '/undo'
   readonly class?: string
+  readonly hidden?: boolean
   readonly children: ComponentChildren
 }
 
@@ -43,16 +68,19 @@ export function Machine({ children }: { readonly children: string }) {
 }
 
 interface NoticeProps {
-  readonly mood: 'bad' | 'warn'
+  readonly mood: 'bad' | 'warn' | 'good'
   readonly id?: string
+  readonly hidden?: boolean
   readonly children: ComponentChildren
 }
 
-/** One coloured box with a sign: an error tied to its field by `id`, or a warning. */
+const ROLES = { bad: 'alert', warn: undefined, good: 'status' } as const
+
+/** One coloured box with a sign: an error tied to its field by `id`, a warning, or that something is done. */
 export function Notice({ mood, children, ...rest }: NoticeProps) {
   return (
-    <div class={`notice ${mood}`} role={mood === 'bad' ? 'alert' : undefined} {...rest}>
-      <Warning />
+    <div class={`notice ${mood}`} role={ROLES[mood]} {...rest}>
+      {mood === 'good' ? <Tick /> : <Warning />}
       <p>{children}</p>
     </div>
   )
@@ -82,12 +110,14 @@ export function Account({ chrome, label, leave }: AccountProps) {
   )
 }
 
-/** What of the account itself is told, in the order it is said: the OpenID scopes of the same names. */
-const IDENTITY = ['profile', 'email'] as const
+/** What the pages say in their own words, in this order: what is told of the account, and becoming a device of its own. */
+const IDENTITY = ['profile', 'email', 'enroll'] as const
 export type Identity = (typeof IDENTITY)[number]
 
 interface AbilitiesProps {
   readonly chrome: Chrome
+  /** "It will be able to" when absent. */
+  readonly title?: string
   readonly identity?: readonly Identity[] | undefined
   /** Sentences, each an ability: "See your library". */
   readonly permissions: readonly string[]
@@ -97,7 +127,7 @@ interface AbilitiesProps {
 }
 
 /** What a yes gives away, in words. */
-export function Abilities({ chrome, identity = [], permissions, staysSignedIn, nothingMore }: AbilitiesProps) {
+export function Abilities({ chrome, title, identity = [], permissions, staysSignedIn, nothingMore }: AbilitiesProps) {
   const { able } = chrome.locale.words
   const sentences: (string | undefined)[] = [
     ...IDENTITY.filter((part) => identity.includes(part)).map((part) => able[part]),
@@ -107,7 +137,7 @@ export function Abilities({ chrome, identity = [], permissions, staysSignedIn, n
   if (sentences.length === 0) sentences.push(nothingMore)
   return (
     <section class="abilities" aria-labelledby="abilities">
-      <h2 id="abilities">{able.title}</h2>
+      <h2 id="abilities">{title ?? able.title}</h2>
       <ul>
         {sentences.map((sentence) => (
           <li key={sentence}>

@@ -16,6 +16,15 @@ export function sayText(sentence: string, places: Readonly<Record<string, string
     .join('')
 }
 
+/** A sentence that counts, in the forms that its language has (CLDR); `other` stands in for those not said. */
+export type Plural = { readonly other: string } & { readonly [form in Intl.LDMLPluralRule]?: string }
+
+/** The form for `amount`, with the amount at `{count}`; further places stay for `say` to fill. */
+export function plural(tag: string, amount: number, forms: Plural): string {
+  const form = forms[new Intl.PluralRules(tag).select(amount)] ?? forms.other
+  return form.replace('{count}', () => new Intl.NumberFormat(tag).format(amount))
+}
+
 // Controls, lone surrogates, line breaks, direction overrides and letters without width: they change how the words
 // around them read. Joiners stay, since emoji and Indic scripts need them.
 const UNSEEN = /[\p{Cc}\p{Cs}\p{Zl}\p{Zp}\p{Bidi_Control}\u200B\u2060\uFEFF]+/gu

@@ -1,28 +1,39 @@
-// Which language a page speaks. A language is one file of sentences beside this one and its line in LOCALES.
-// Amounts, plurals and relative times live next door in ../time.ts; they follow the tag.
+// Which language a page speaks. A language is one file beside this one and its line in languages.ts.
+// Amounts, plurals and relative times live next door in ../time.ts and ../sentence.ts; they follow the tag.
 import { words as en } from './en.ts'
+import * as translations from './languages.ts'
+import type { Locale, Words } from './words.ts'
 
-/** The sentences, keyed as in English: a translation that misses one does not compile. */
-export type Words = typeof en
+export type { Locale, Words }
 
-/** A language a page can be shown in: BCP 47 tag, direction of its script, sentences. */
-export interface Locale {
-  readonly tag: string
-  readonly dir: 'ltr' | 'rtl'
-  readonly words: Words
+export const ENGLISH: Locale = { tag: 'en', name: 'English', dir: 'ltr', words: en }
+
+/** In the order of their names; the first is for those who ask for none of them. */
+export const LOCALES: readonly [Locale, ...Locale[]] = [
+  ENGLISH,
+  ...Object.values<Locale>(translations).sort((a, b) => a.name.localeCompare(b.name, 'en')),
+]
+
+/** The tag as pages and clients say it, without what is for Intl alone. */
+export function langOf({ tag }: Locale): string {
+  return new Intl.Locale(tag).baseName
 }
 
-export const ENGLISH: Locale = { tag: 'en', dir: 'ltr', words: en }
-
-const LOCALES: readonly [Locale, ...Locale[]] = [ENGLISH]
-
 /** The languages that pages are there in, as BCP 47 tags. */
-export const UI_LOCALES: readonly string[] = LOCALES.map((locale) => locale.tag)
+export const UI_LOCALES: readonly string[] = LOCALES.map(langOf)
+
+/** The language of exactly this tag. */
+export function localeOf(lang: string | undefined): Locale | undefined {
+  return LOCALES.find((locale) => langOf(locale) === lang)
+}
+
 const MOST_RANGES = 32
+const LONGEST_RANGE = 64
 
 /**
- * Picks the language for an `Accept-Language` header: weights as in RFC 9110 §12.5.4, matching by the lookup of
- * RFC 4647 §3.4 (`pt-BR` finds `pt`). Falls back to the first locale; never throws on a malformed header.
+ * Picks the language for an `Accept-Language` header: weights as in RFC 9110 §12.5.4, the best by language and script
+ * (`pt-BR` finds `pt`, `zh-CN` finds `zh-Hans`). Another script of the same language counts only when nothing else
+ * fits: who reads Traditional Chinese and English is given English. Falls back to the first locale; never throws.
  */
 export function negotiateLocale(acceptLanguage: string | undefined, locales = LOCALES): Locale {
   // Only so many ranges are read: the header is a stranger's, and sorting it should cost nothing.
@@ -31,14 +42,27 @@ export function negotiateLocale(acceptLanguage: string | undefined, locales = LO
     .map(readRange)
     .filter((range) => range.weight > 0)
     .sort((a, b) => b.weight - a.weight)
-  for (const { tag } of ranges) {
-    if (tag === '*') return locales[0]
-    for (let end = tag.length; end > 0; end = tag.lastIndexOf('-', end - 1)) {
-      const found = locales.find((locale) => locale.tag.toLowerCase() === tag.slice(0, end))
-      if (found) return found
+    .map(({ tag }) => (tag === '*' ? likely(locales[0].tag) : likely(tag)))
+  const offered = locales.map((locale) => ({ locale, is: likely(locale.tag) }))
+  for (const anyScript of [false, true]) {
+    for (const wanted of ranges) {
+      const found = offered.find(
+        ({ is }) =>
+          wanted !== undefined && is?.language === wanted.language && (anyScript || is.script === wanted.script),
+      )
+      if (found) return found.locale
     }
   }
   return locales[0]
+}
+
+/** With the script and region that it most likely means; nothing, for what is no tag. */
+function likely(tag: string): Intl.Locale | undefined {
+  try {
+    return tag.length > LONGEST_RANGE ? undefined : new Intl.Locale(tag).maximize()
+  } catch {
+    return undefined
+  }
 }
 
 function readRange(text: string): { readonly tag: string; readonly weight: number } {

@@ -1,7 +1,10 @@
-// The one page that gives something away. It keeps apart what the device says of itself and what the server saw,
-// names the trick, and makes refusing as easy as agreeing (RFC 8628 §5.4, BCP 247 §6.1.13-14).
+// The one page that gives something away. First what the server saw itself, then what the device says of itself, marked
+// as such; it names the trick, and makes refusing as easy as agreeing (RFC 8628 §5.4, BCP 247 §6.1.13-14). From
+// elsewhere, a proof that the person sees the device's screen takes the place of the yes.
+import { LAST_LETTERS } from '@latchkey/shared'
 import { Clock, Eye, Screen, Tick, Warning } from '../icons.tsx'
 import { type Chrome, document } from '../layout.tsx'
+import { Later, Live } from '../live.tsx'
 import { Abilities, Account, Code, Form, type Identity, Machine, Notice } from '../parts.tsx'
 import { oneLine, say } from '../sentence.ts'
 import { ago, duration } from '../time.ts'
@@ -9,6 +12,8 @@ import { ago, duration } from '../time.ts'
 const JUST_NOW_SECONDS = 10
 // WCAG 2.2.1: the limit itself is essential (a code that never ended could be passed on for ever), so it is shown.
 const WARN_SECONDS = 60
+// As much as the server reads: who pastes or types the whole code is not cut short.
+const LONGEST_LETTERS = 64
 
 export interface DeviceModel {
   /** The registered name of what the device signs in to. */
@@ -17,14 +22,18 @@ export interface DeviceModel {
   readonly name?: string
   readonly model?: string
   readonly software?: string
-  /** As displayed: `WDJB-MJHT`. */
+  /** As displayed: `WDJB-MJHT`; where its last letters are asked for, dots stand for them. */
   readonly userCode: string
+  /** How the code came here: by hand, with an address, or with an address that a page of another site led to. */
+  readonly arrived: 'typed' | 'address' | 'website'
   readonly startedSecondsAgo: number
   readonly expiresInSeconds: number
   /** Network address that the request came from. */
   readonly address: string
   /** Compared with the address this page was opened from; `other` where the operator says that this is usual. */
   readonly network: 'same' | 'other' | 'suspicious'
+  /** Where both are, by ISO 3166-1 code, as far as that is known. */
+  readonly countries?: { readonly phone: string; readonly device: string }
   /** Who asks has proven to be `client`, by a key of its own; everybody else only says so. */
   readonly proven?: boolean
   /** What it is told of the account; nothing when left out. */
@@ -32,31 +41,39 @@ export interface DeviceModel {
   /** Sentences, each an ability: "See your library". */
   readonly permissions: readonly string[]
   readonly staysSignedIn: boolean
+  /** What takes the place of the yes; a tap when left out. */
+  readonly proof?:
+    | { readonly kind: 'number'; readonly choices: readonly string[] }
+    | { readonly kind: 'letters'; readonly problem?: 'format' | 'wrong' | 'last' }
 }
 
-/** The decision page: posts `answer` = `approve` or `deny` to `/link/device`. */
+/**
+ * The decision page. Posts to `/link/device`: `answer` = `approve`, `deny` or `report`, or `number` = the one that was
+ * picked; `letters` comes with `approve`.
+ */
 export function devicePage(chrome: Chrome, model: DeviceModel): string {
   const { words } = chrome.locale
+  const { proof } = model
+  const wrong = proof?.kind === 'letters' && proof.problem !== undefined
+  const title = wrong ? words.device.check.problem.title : proof ? words.device.check.title : words.device.title
   return document(
     chrome,
-    words.device.title,
+    title,
     <>
-      <h1>{words.device.title}</h1>
-      <p class="lead">{words.device.lead}</p>
-      <Claims chrome={chrome} model={model} />
+      <h1>{proof ? words.device.check.title : words.device.title}</h1>
+      <p class="lead">{proof ? words.device.check.lead : words.device.lead}</p>
       <Facts chrome={chrome} model={model} />
-      <figure class="screen">
-        <figcaption>
-          <Eye />
-          {words.device.code}
-        </figcaption>
-        <Code value={model.userCode} />
-      </figure>
-      {model.network === 'suspicious' && (
-        <Notice mood="warn">
-          <strong>{words.device.warning}</strong> {words.device.warningWhy}
-        </Notice>
+      {proof?.kind !== 'number' && (
+        <figure class="screen">
+          <figcaption>
+            <Eye />
+            {words.device.code}
+          </figcaption>
+          <Code value={model.userCode} />
+        </figure>
       )}
+      <Trick chrome={chrome} model={model} />
+      <Claims chrome={chrome} model={model} />
       <Abilities
         chrome={chrome}
         identity={model.identity}
@@ -70,15 +87,10 @@ export function devicePage(chrome: Chrome, model: DeviceModel): string {
         leave={words.device.switch}
       />
       <TimeLeft chrome={chrome} model={model} />
-      <Form chrome={chrome} action="/link/device" class="answers">
-        <button type="submit" name="answer" value="deny">
-          {words.device.deny}
-        </button>
-        <button type="submit" name="answer" value="approve" class="key">
-          {words.device.approve}
-        </button>
-      </Form>
+      <Answers chrome={chrome} proof={proof} />
+      <Live chrome={chrome} shows="open" seconds={model.expiresInSeconds} />
     </>,
+    ['live'],
   )
 }
 
@@ -115,11 +127,32 @@ function Claims({ chrome, model }: PartProps) {
 
 function Facts({ chrome, model }: PartProps) {
   const { words, tag } = chrome.locale
-  const { otherNetwork } = words.device
-  const same = model.network === 'same'
-  const suspicious = model.network === 'suspicious'
+  const { arrived } = model
   return (
     <ul class="facts">
+      <li>
+        <Tick />
+        <span>
+          {model.startedSecondsAgo < JUST_NOW_SECONDS
+            ? words.device.startedNow
+            : say(words.device.started, { ago: ago(tag, model.startedSecondsAgo) })}
+        </span>
+      </li>
+      <Network chrome={chrome} model={model} />
+      <li>
+        {arrived === 'typed' ? <Tick /> : arrived === 'website' ? <Warning /> : <Eye />}
+        <span>
+          {arrived === 'typed' && words.device.typed}
+          {arrived === 'address' && words.device.fromAddress}
+          {arrived === 'website' && <strong>{words.device.fromWebsite}</strong>}
+        </span>
+      </li>
+      {model.proof?.kind === 'number' && (
+        <li>
+          <Eye />
+          <span>{say(words.device.codeIs, { code: <Code value={model.userCode} /> })}</span>
+        </li>
+      )}
       <li>
         {model.proven ? <Tick /> : <Eye />}
         <span>
@@ -133,39 +166,197 @@ function Facts({ chrome, model }: PartProps) {
           {!model.proven && <small>{words.device.unproven}</small>}
         </span>
       </li>
-      <li>
-        <Tick />
-        <span>
-          {model.startedSecondsAgo < JUST_NOW_SECONDS
-            ? words.device.startedNow
-            : say(words.device.started, { ago: ago(tag, model.startedSecondsAgo) })}
-        </span>
-      </li>
-      <li>
-        {same ? <Tick /> : suspicious ? <Warning /> : <Eye />}
-        <span>
-          {same ? words.device.sameNetwork : suspicious ? <strong>{otherNetwork}</strong> : otherNetwork}
-          <small>{say(words.device.address, { address: <Machine>{oneLine(model.address) ?? ''}</Machine> })}</small>
-        </span>
-      </li>
     </ul>
+  )
+}
+
+function isAbroad({ network, countries }: DeviceModel): boolean {
+  return network !== 'same' && countries !== undefined && countries.phone !== countries.device
+}
+
+/** A place is told only where it differs; where none is known, the address says at least something. */
+function Network({ chrome, model }: PartProps) {
+  const { words, tag } = chrome.locale
+  const { network, countries } = model
+  const abroad = isAbroad(model)
+  const said =
+    network === 'same'
+      ? words.device.sameNetwork
+      : countries === undefined
+        ? words.device.otherNetwork
+        : abroad
+          ? words.device.otherCountry
+          : words.device.sameCountry
+  const names = new Intl.DisplayNames(tag, { type: 'region' })
+  return (
+    <li>
+      {network === 'same' ? <Tick /> : network === 'suspicious' ? <Warning /> : <Eye />}
+      <span>
+        {network === 'suspicious' ? <strong>{said}</strong> : said}
+        {abroad && countries && (
+          <small>
+            {say(words.device.countries, {
+              phone: <bdi>{names.of(countries.phone)}</bdi>,
+              device: <bdi>{names.of(countries.device)}</bdi>,
+            })}
+          </small>
+        )}
+        {network !== 'same' && countries === undefined && (
+          <small>{say(words.device.address, { address: <Machine>{oneLine(model.address) ?? ''}</Machine> })}</small>
+        )}
+      </span>
+    </li>
+  )
+}
+
+/** Names the trick, wherever something does not fit. */
+function Trick({ chrome, model }: PartProps) {
+  const { words } = chrome.locale
+  if (model.network !== 'suspicious' && model.arrived !== 'website') return null
+  const abroad = model.network === 'suspicious' && isAbroad(model)
+  return (
+    <Notice mood={abroad ? 'bad' : 'warn'}>
+      <strong>{words.device.warning}</strong> {abroad ? words.device.warningAbroad : words.device.warningWhy}
+    </Notice>
   )
 }
 
 function TimeLeft({ chrome, model }: PartProps) {
   const { words, tag } = chrome.locale
-  const time = duration(tag, model.expiresInSeconds, 'down')
-  if (model.expiresInSeconds < WARN_SECONDS) {
+  const seconds = model.expiresInSeconds
+  const time = <span data-time="">{duration(tag, seconds, 'down')}</span>
+  const warning = <strong>{say(words.device.leftWarning, { time })}</strong>
+  if (seconds < WARN_SECONDS) {
     return (
       <Notice mood="warn">
-        <strong>{say(words.device.leftWarning, { time })}</strong> {words.device.leftWarningHow}
+        {warning} {words.device.leftWarningHow}
       </Notice>
     )
   }
   return (
-    <p class="left">
-      <Clock />
-      <span>{say(words.device.left, { time })}</span>
-    </p>
+    <>
+      {/* On the line that is there: a box would push the answers away under somebody's finger. */}
+      <Later on="last-minute">
+        <p class="left warn" data-news="">
+          <Warning />
+          <span>
+            {warning}
+            <span class="heard"> {words.device.leftWarningHow}</span>
+          </span>
+        </p>
+      </Later>
+      <p class="left" data-news="">
+        <Clock />
+        <span>{say(words.device.left, { time })}</span>
+      </p>
+    </>
+  )
+}
+
+interface AnswersProps {
+  readonly chrome: Chrome
+  readonly proof: DeviceModel['proof']
+}
+
+function Answers({ chrome, proof }: AnswersProps) {
+  const { words } = chrome.locale
+  const action = '/link/device'
+  const report = (
+    <button type="submit" name="answer" value="report" class="plain report">
+      {words.device.report}
+    </button>
+  )
+  const deny = (
+    <button type="submit" name="answer" value="deny">
+      {proof ? words.device.check.cannotSee : words.device.deny}
+    </button>
+  )
+  if (proof === undefined) {
+    return (
+      <Form chrome={chrome} action={action} class="answers">
+        {deny}
+        <button type="submit" name="answer" value="approve" class="key">
+          {words.device.approve}
+        </button>
+        {report}
+      </Form>
+    )
+  }
+  return (
+    <section class="check">
+      {proof.kind === 'number' ? (
+        <Numbers chrome={chrome} choices={proof.choices} />
+      ) : (
+        <Letters chrome={chrome} problem={proof.problem} />
+      )}
+      <Form chrome={chrome} action={action} class="answers">
+        {deny}
+        {report}
+      </Form>
+    </section>
+  )
+}
+
+/** Three that look alike: nothing here knows which of them the screen shows. */
+function Numbers({ chrome, choices }: { readonly chrome: Chrome; readonly choices: readonly string[] }) {
+  const { check } = chrome.locale.words.device
+  return (
+    <>
+      <h2 id="question">{check.number}</h2>
+      <p class="hint" id="hint">
+        {check.numberHint}
+      </p>
+      <Form chrome={chrome} action="/link/device" class="numbers">
+        {choices.map((number) => (
+          <button key={number} type="submit" name="number" value={number} aria-describedby="question hint">
+            <bdi dir="ltr">{number}</bdi>
+          </button>
+        ))}
+      </Form>
+    </>
+  )
+}
+
+interface LettersProps {
+  readonly chrome: Chrome
+  readonly problem: 'format' | 'wrong' | 'last' | undefined
+}
+
+/** A form of its own, so that Enter in the field says yes and nothing else. */
+function Letters({ chrome, problem }: LettersProps) {
+  const { words, tag } = chrome.locale
+  const { check } = words.device
+  const count = new Intl.NumberFormat(tag).format(LAST_LETTERS)
+  return (
+    <Form chrome={chrome} action="/link/device" class="fields">
+      <label for="letters">{say(check.letters, { count })}</label>
+      <input
+        id="letters"
+        name="letters"
+        class="code"
+        type="text"
+        dir="ltr"
+        inputmode="text"
+        autocapitalize="characters"
+        autocomplete="off"
+        autocorrect="off"
+        spellcheck={false}
+        maxlength={LONGEST_LETTERS}
+        aria-invalid={problem ? 'true' : undefined}
+        aria-describedby={problem ? 'problem hint' : 'hint'}
+        required
+      />
+      {problem && (
+        <Notice mood="bad" id="problem">
+          {say(check.problem[problem], { count })}
+        </Notice>
+      )}
+      <p class="hint" id="hint">
+        {check.lettersHint}
+      </p>
+      <button type="submit" name="answer" value="approve" class="key">
+        {words.device.approve}
+      </button>
+    </Form>
   )
 }

@@ -12,10 +12,10 @@ const LONGEST_CODE = 64
 export interface LinkModel {
   /** What was typed, or what the address carried: kept in the field. */
   readonly code?: string
+  /** How the code came that nobody typed. The form says so as well: another window may be about another code by then. */
+  readonly from?: 'address' | 'website'
   readonly problem?: 'format' | 'unknown' | 'too_many'
   readonly retryAfterSeconds?: number
-  /** The code came with an address and its device is on another network: it must be typed, so the field is empty. */
-  readonly elsewhere?: boolean
 }
 
 /** The code entry page: posts `user_code` to `/link`. */
@@ -37,17 +37,9 @@ export function linkPage(chrome: Chrome, model: LinkModel): string {
     problem ? words.link.problem.title : words.link.title,
     <>
       <h1>{words.link.title}</h1>
-      {model.elsewhere ? (
-        <>
-          <p class="lead">{words.link.leadElsewhere}</p>
-          <Notice mood="warn">
-            <strong>{words.link.elsewhere}</strong> {words.link.elsewhereWhy}
-          </Notice>
-        </>
-      ) : (
-        <p class="lead">{model.code && !problem ? words.link.leadFilled : words.link.lead}</p>
-      )}
+      <p class="lead">{model.code && !problem ? words.link.leadFilled : words.link.lead}</p>
       <Form chrome={chrome} action="/link" class="fields">
+        {model.from && <input type="hidden" name={`from_${model.from}`} value={model.code} />}
         <label for="user_code">{words.link.code}</label>
         <input
           id="user_code"
@@ -88,6 +80,11 @@ export function linkPage(chrome: Chrome, model: LinkModel): string {
         }
         leave={words.link.signOut}
       />
+      {chrome.account && (
+        <p class="next">
+          <a href={`${chrome.base}/account`}>{words.account.title}</a>
+        </p>
+      )}
     </>,
   )
 }

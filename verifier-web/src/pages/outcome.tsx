@@ -1,48 +1,153 @@
-// What became of the answer, and the way back to the device.
+// What became of the answer, and the way back to the device. After a yes it waits for the device, where scripts run.
 import { Picture } from '../icons.tsx'
 import { type Chrome, document } from '../layout.tsx'
-import { oneLine, say } from '../sentence.ts'
+import { Later, Live } from '../live.tsx'
+import type { Words } from '../locales/locale.ts'
+import { Form } from '../parts.tsx'
+import { oneLine, say, sayText } from '../sentence.ts'
 
 const MOODS = {
-  approved: 'good',
+  approved: 'waiting',
+  ready: 'good',
+  missed: 'late',
   denied: 'still',
   expired: 'late',
   used: 'still',
+  mismatch: 'bad',
+  reported: 'good',
+  contained: 'bad',
+  withdrawn: 'still',
   elsewhere: 'bad',
   too_weak: 'bad',
 } as const
 
 export interface OutcomeModel {
-  /** Two that nobody decided: the operator's rules for this device keep an answer from being taken. */
-  readonly outcome: 'approved' | 'denied' | 'expired' | 'used' | 'elsewhere' | 'too_weak'
+  /**
+   * After a yes: the device has not come for it yet (`approved`), it has (`ready`), it did not in time (`missed`). Two
+   * that nobody decided: the operator's rules for this device keep an answer from being taken (`elsewhere`,
+   * `too_weak`). Two that others did: somebody reported its codes (`contained`), or it was ended (`withdrawn`).
+   */
+  readonly outcome: keyof typeof MOODS
+  /** Reported: what may not begin anything for a while; absent when that is nothing. */
+  readonly contained?: 'network' | 'key'
   /** The device's name, where it has one. */
   readonly device?: string
+  /** After a yes: whoever gave it typed a password, and could have a passkey. */
+  readonly offersPasskey?: boolean
 }
 
 /** The last page of the flow: one sentence, and nothing left to do here. */
 export function outcomePage(chrome: Chrome, model: OutcomeModel): string {
   const { words } = chrome.locale
-  const said = words.outcome[model.outcome]
-  const approved = model.outcome === 'approved' ? words.outcome.approved : undefined
-  const device = oneLine(model.device)
-  const heading =
-    approved && device === undefined ? approved.headingUnnamed : say(said.heading, { device: <bdi>{device}</bdi> })
+  const { outcome } = model
+  const said = words.outcome[outcome]
   return document(
     chrome,
     said.title,
-    <div class="outcome">
-      <Picture mood={MOODS[model.outcome]} />
-      <h1>{heading}</h1>
-      <p class="lead">
-        {said.text}
-        {model.outcome === 'expired' && chrome.account && ` ${words.outcome.staySignedIn}`}
-      </p>
-      {approved && chrome.account && (
-        <p class="quiet">{say(approved.account, { email: <bdi>{oneLine(chrome.account.email, 254)}</bdi> })}</p>
-      )}
-      <p class="next">
-        <a href={`${chrome.base}/link`}>{said.next}</a>
-      </p>
-    </div>,
+    <>
+      <div class="outcome">
+        <News chrome={chrome} model={model} />
+        {outcome === 'reported' && <p class="quiet">{words.outcome.reported.password}</p>}
+        {outcome === 'too_weak' && <Stronger chrome={chrome} />}
+        <p class="next">
+          <a href={`${chrome.base}/link`} data-next="">
+            {said.next}
+          </a>
+        </p>
+        {isLinked(outcome) && model.offersPasskey && (
+          <p class="next">
+            <a href={`${chrome.base}/account/passkeys`}>{words.passkeys.offer}</a>
+          </p>
+        )}
+        {chrome.account && (isLinked(outcome) || outcome === 'reported') && (
+          <p class="next">
+            <a href={`${chrome.base}/account`}>{words.undo.done.devices}</a>
+          </p>
+        )}
+      </div>
+      {outcome === 'approved' && <Pickup chrome={chrome} device={model.device} />}
+    </>,
+    outcome === 'approved' ? ['live'] : [],
   )
+}
+
+/** `waiting` is `approved` to who will be told more. */
+type Shown = OutcomeModel['outcome'] | 'waiting'
+
+interface NewsProps {
+  readonly chrome: Chrome
+  readonly model: Omit<OutcomeModel, 'outcome'> & { readonly outcome: Shown }
+}
+
+function News({ chrome, model }: NewsProps) {
+  const { words } = chrome.locale
+  const { outcome } = model
+  const said = words.outcome[outcome]
+  const device = oneLine(model.device)
+  return (
+    <div data-news="">
+      <Picture mood={outcome === 'waiting' ? 'waiting' : MOODS[outcome]} />
+      <h1>
+        {device === undefined && 'headingUnnamed' in said
+          ? said.headingUnnamed
+          : say(said.heading, { device: <bdi>{device}</bdi> })}
+      </h1>
+      <p class="lead">{outcome === 'reported' ? reportedText(words, model) : said.text}</p>
+      {outcome === 'expired' && chrome.account && <p class="quiet">{words.outcome.staySignedIn}</p>}
+      {isLinked(outcome) && chrome.account && (
+        <p class="quiet">
+          {say(words.outcome.approved.account, { email: <bdi>{oneLine(chrome.account.email, 254)}</bdi> })}
+        </p>
+      )}
+    </div>
+  )
+}
+
+/** What there is to do about a sign-in that is not enough: another way of those that one has, or one more of them. */
+function Stronger({ chrome }: { readonly chrome: Chrome }) {
+  const { too_weak } = chrome.locale.words.outcome
+  return (
+    <>
+      <Form chrome={chrome} action="/sign-in/again" class="next">
+        <button type="submit" class="key">
+          {too_weak.again}
+        </button>
+      </Form>
+      <p class="next">
+        <a href={`${chrome.base}/account`}>{too_weak.add}</a>
+      </p>
+    </>
+  )
+}
+
+function isLinked(outcome: Shown): boolean {
+  return outcome === 'approved' || outcome === 'waiting' || outcome === 'ready'
+}
+
+/** Where scripts run, the page waits for the device, and says what became of that. */
+function Pickup({ chrome, device }: { readonly chrome: Chrome; readonly device: string | undefined }) {
+  const { brand, locale } = chrome
+  const { outcome, sentence } = locale.words
+  const named = device === undefined ? {} : { device }
+  const title = sayText(sentence.titled, { title: outcome.missed.title, brand: oneLine(brand) ?? '' })
+  return (
+    <>
+      <Live chrome={chrome} shows="approved" />
+      <Later on="waiting">
+        <News chrome={chrome} model={{ outcome: 'waiting', ...named }} />
+      </Later>
+      <Later on="linked">
+        <News chrome={chrome} model={{ outcome: 'ready', ...named }} />
+      </Later>
+      <Later on="missed" title={title} next={outcome.missed.next}>
+        <News chrome={chrome} model={{ outcome: 'missed', ...named }} />
+      </Later>
+    </>
+  )
+}
+
+/** What was done, and no more than that. */
+function reportedText({ outcome }: Words, { contained }: Pick<OutcomeModel, 'contained'>): string {
+  if (contained === undefined) return outcome.reported.text
+  return contained === 'network' ? outcome.reported.textPlace : outcome.reported.textDevice
 }

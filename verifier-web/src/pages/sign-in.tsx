@@ -1,86 +1,157 @@
-// Who is answering: email and password, ready for password managers. Accounts themselves live in the server.
+// Who is answering: a passkey first where the browser has any, else email and password, ready for password managers.
+// Accounts themselves live in the server; the code of a second factor is next door in code.tsx.
 import { type Chrome, document } from '../layout.tsx'
 import { Code, Form, Notice } from '../parts.tsx'
+import { PasskeyForm } from '../passkey.tsx'
 import { oneLine, say } from '../sentence.ts'
 import { duration } from '../time.ts'
+import { UpstreamButtons, type UpstreamChoice, type UpstreamNews, UpstreamNotice } from '../upstream.tsx'
 
 export interface SignInModel {
   /** What was typed before, kept in the field. */
   readonly email?: string
-  readonly problem?: 'wrong' | 'too_many'
+  readonly problem?: 'wrong' | 'too_many' | 'passkey' | 'passkey_late'
   readonly retryAfterSeconds?: number
   /** The code this sign-in is for, as displayed: `WDJB-MJHT`. */
   readonly userCode?: string
   /** The registered name of the app this sign-in is for, where it is for no code. */
   readonly for?: string
+  /** Somebody is signed in as `email`, and must show once more that it is them. */
+  readonly again?: { readonly hasPassword: boolean }
+  /** Other providers that may be signed in with. */
+  readonly upstreams?: readonly UpstreamChoice[]
+  /** What became of a sign-in there. */
+  readonly news?: { readonly provider: string; readonly news: UpstreamNews }
+  /** What the browser is to ask a passkey: WebAuthn request options as JSON. Absent where there can be none. */
+  readonly passkey?: string
 }
 
-/** The sign-in page: posts `email` and `password` to `/sign-in`. */
+// A wait that nobody sits through: other ways in are worth a word.
+const LONG_WAIT_SECONDS = 15 * 60
+
+/** The sign-in page: posts `email` and `password` to `/sign-in`, or `credential` to `/sign-in/passkey`. */
 export function signInPage(chrome: Chrome, model: SignInModel): string {
-  const { words, tag } = chrome.locale
-  const { problem, userCode } = model
-  const said =
-    problem &&
-    {
-      wrong: words.signIn.problem.wrong,
-      too_many: say(words.signIn.problem.tooMany, {
-        time: model.retryAfterSeconds === undefined ? words.aMoment : duration(tag, model.retryAfterSeconds, 'up'),
-      }),
-    }[problem]
-  const state = problem
-    ? ({ 'aria-invalid': problem === 'wrong' ? 'true' : undefined, 'aria-describedby': 'problem' } as const)
-    : {}
-  const app = userCode === undefined ? oneLine(model.for) : undefined
+  const { words } = chrome.locale
+  const { problem, again, passkey } = model
+  const title = again === undefined ? words.signIn.title : words.signIn.again.title
+  const hasPassword = again?.hasPassword ?? true
   return document(
     chrome,
-    problem ? words.signIn.problem.title : words.signIn.title,
+    problem ? words.signIn.problem.title : title,
     <>
-      <h1>{words.signIn.title}</h1>
+      <h1>{title}</h1>
       <p class="lead">
-        {userCode !== undefined && say(words.signIn.leadCode, { code: <Code value={userCode} /> })}
-        {app !== undefined && say(words.signIn.leadApp, { client: <bdi>{app}</bdi> })}
-        {userCode === undefined && app === undefined && words.signIn.lead}
+        <Lead chrome={chrome} model={model} />
       </p>
-      <Form chrome={chrome} action="/sign-in" class="fields">
-        {said && (
-          <Notice mood="bad" id="problem">
-            {said}
-          </Notice>
-        )}
-        <label for="email">{words.signIn.email}</label>
-        <input
-          id="email"
-          name="email"
-          type="email"
-          dir="ltr"
-          inputmode="email"
-          autocapitalize="none"
-          autocomplete="username"
-          autocorrect="off"
-          spellcheck={false}
-          value={model.email}
-          required
-          {...state}
-        />
-        <label for="password">{words.signIn.password}</label>
-        <input
-          id="password"
-          name="password"
-          type="password"
-          dir="ltr"
-          autocomplete="current-password"
-          required
-          {...state}
-        />
-        <button type="submit" class="key">
-          {words.signIn.go}
-        </button>
-      </Form>
-      {model.for === undefined && (
-        <p class="next">
-          <a href={`${chrome.base}/link`}>{words.signIn.otherCode}</a>
-        </p>
+      {model.news !== undefined && <UpstreamNotice chrome={chrome} {...model.news} />}
+      {problem && (
+        <Notice mood="bad" id="problem">
+          <Problem chrome={chrome} model={model} />
+        </Notice>
+      )}
+      {passkey !== undefined && (
+        <PasskeyForm
+          chrome={chrome}
+          action="/sign-in/passkey"
+          ask="get"
+          options={passkey}
+          says={{ failed: hasPassword ? words.signIn.passkey.failed : words.signIn.passkey.failedAlone }}
+          {...(hasPassword ? {} : { cannot: words.signIn.passkey.cannot })}
+          button={words.signIn.passkey.go}
+        >
+          {hasPassword && <p class="or">{words.signIn.passkey.or}</p>}
+        </PasskeyForm>
+      )}
+      {hasPassword && <PasswordForm chrome={chrome} model={model} />}
+      <UpstreamButtons
+        chrome={chrome}
+        upstreams={model.upstreams ?? []}
+        alone={!hasPassword && passkey === undefined}
+      />
+      {again !== undefined ? (
+        <Form chrome={chrome} action="/sign-out" class="next">
+          <button type="submit" class="plain">
+            {words.signIn.again.switch}
+          </button>
+        </Form>
+      ) : (
+        model.for === undefined && (
+          <p class="next">
+            <a href={`${chrome.base}/link`}>{words.signIn.otherCode}</a>
+          </p>
+        )
       )}
     </>,
+    passkey === undefined ? [] : ['passkey'],
+  )
+}
+
+interface PartProps {
+  readonly chrome: Chrome
+  readonly model: SignInModel
+}
+
+function Lead({ chrome, model }: PartProps) {
+  const { words } = chrome.locale
+  const app = oneLine(model.for)
+  if (model.again !== undefined) {
+    return <>{say(words.signIn.again.lead, { email: <bdi>{oneLine(model.email, 254)}</bdi> })}</>
+  }
+  if (model.userCode !== undefined) return <>{say(words.signIn.leadCode, { code: <Code value={model.userCode} /> })}</>
+  if (app !== undefined) return <>{say(words.signIn.leadApp, { client: <bdi>{app}</bdi> })}</>
+  return <>{words.signIn.lead}</>
+}
+
+function Problem({ chrome, model }: PartProps) {
+  const { words, tag } = chrome.locale
+  const { problem } = words.signIn
+  const { retryAfterSeconds } = model
+  if (model.problem === 'wrong') return <>{problem.wrong}</>
+  if (model.problem === 'passkey') return <>{problem.passkey}</>
+  if (model.problem === 'passkey_late') return <>{problem.passkeyLate}</>
+  const time = retryAfterSeconds === undefined ? words.aMoment : duration(tag, retryAfterSeconds, 'up')
+  const long = retryAfterSeconds !== undefined && retryAfterSeconds > LONG_WAIT_SECONDS
+  return <>{say(long ? problem.tooManyLong : problem.tooMany, { time })}</>
+}
+
+function PasswordForm({ chrome, model }: PartProps) {
+  const { words } = chrome.locale
+  const about = model.problem === 'wrong' || model.problem === 'too_many'
+  const state = about
+    ? ({ 'aria-invalid': model.problem === 'wrong' ? 'true' : undefined, 'aria-describedby': 'problem' } as const)
+    : {}
+  return (
+    <Form chrome={chrome} action="/sign-in" class="fields">
+      <label for="email">{words.signIn.email}</label>
+      <input
+        id="email"
+        name="email"
+        type="email"
+        dir="ltr"
+        inputmode="email"
+        autocapitalize="none"
+        // Browsers list passkeys here too, once the script has asked for them.
+        autocomplete={model.again === undefined && model.passkey !== undefined ? 'username webauthn' : 'username'}
+        autocorrect="off"
+        spellcheck={false}
+        value={model.email}
+        readonly={model.again !== undefined}
+        required
+        {...state}
+      />
+      <label for="password">{words.signIn.password}</label>
+      <input
+        id="password"
+        name="password"
+        type="password"
+        dir="ltr"
+        autocomplete="current-password"
+        required
+        {...state}
+      />
+      <button type="submit" class="key">
+        {model.again === undefined ? words.signIn.go : words.signIn.again.go}
+      </button>
+    </Form>
   )
 }

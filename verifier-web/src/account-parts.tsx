@@ -1,0 +1,69 @@
+// What the pages of the account share: their frame with the way back, moments and places.
+import type { ComponentChildren } from 'preact'
+import type { ScriptName } from './assets.ts'
+import { Onward } from './icons.tsx'
+import { type Chrome, document } from './layout.tsx'
+import { Machine } from './parts.tsx'
+import { oneLine } from './sentence.ts'
+import { ago, country, moment, now } from './time.ts'
+
+/** A page below /account: its heading is its title. For `document`'s arguments see there. */
+export function accountPart(
+  chrome: Chrome,
+  title: string,
+  children: ComponentChildren,
+  scripts: readonly ScriptName[] = [],
+): string {
+  const page = (
+    <>
+      <p class="back">
+        <a href={`${chrome.base}/account`}>
+          <Onward />
+          {chrome.locale.words.account.title}
+        </a>
+      </p>
+      {children}
+    </>
+  )
+  return document(chrome, title, page, scripts, 'wide')
+}
+
+/** A moment, by the server's clock. */
+export interface When {
+  /** Epoch milliseconds. */
+  readonly at: number
+  readonly secondsAgo: number
+}
+
+interface WhenProps {
+  readonly chrome: Chrome
+  readonly when: When
+}
+
+/** "2 hours ago", with the moment itself for who points at it. */
+export function Ago({ chrome, when }: WhenProps) {
+  const { tag } = chrome.locale
+  return (
+    <time datetime={new Date(when.at).toISOString()} title={moment(tag, when.at)}>
+      {when.secondsAgo < 60 ? now(tag) : ago(tag, when.secondsAgo)}
+    </time>
+  )
+}
+
+/** Where something was done from: as much of it as is known. */
+export interface Whence {
+  readonly address: string
+  /** ISO 3166-1 alpha-2. */
+  readonly country?: string
+}
+
+interface WhenceProps {
+  readonly chrome: Chrome
+  readonly from: Whence
+}
+
+/** The country where it is known, else the address. */
+export function Place({ chrome, from }: WhenceProps) {
+  if (from.country !== undefined) return <bdi>{country(chrome.locale.tag, from.country)}</bdi>
+  return <Machine>{oneLine(from.address) ?? ''}</Machine>
+}

@@ -1,0 +1,96 @@
+// Choosing a password: one field, and what a good one is. Nothing is asked twice; the script shows what was typed.
+import { accountPart } from '../account-parts.tsx'
+import type { Chrome } from '../layout.tsx'
+import type { Words } from '../locales/locale.ts'
+import { Form, Notice } from '../parts.tsx'
+import { plural } from '../sentence.ts'
+
+const PROBLEMS = {
+  too_short: 'short',
+  too_long: 'long',
+  common: 'common',
+  own: 'own',
+} as const satisfies Record<string, keyof Words['password']['problem']>
+
+export interface PasswordModel {
+  readonly hasPassword: boolean
+  /** In characters: fewer will do beside a second factor. */
+  readonly shortest: number
+  readonly problem?: keyof typeof PROBLEMS
+  /** It was changed just now. */
+  readonly changed?: boolean
+}
+
+/** Posts `password`, and `devices` = `yes` when devices and apps are to be signed out too, to `/account/password`. */
+export function passwordPage(chrome: Chrome, model: PasswordModel): string {
+  const { words, tag } = chrome.locale
+  const { password } = words
+  const { problem, shortest } = model
+  const title = model.hasPassword ? password.change : password.set
+  return accountPart(
+    chrome,
+    problem ? password.problem.title : title,
+    <>
+      <h1>{title}</h1>
+      {model.changed ? (
+        <Notice mood="good">{password.changed}</Notice>
+      ) : (
+        <p class="lead">{model.hasPassword ? password.lead : password.leadFirst}</p>
+      )}
+      <Form chrome={chrome} action="/account/password" class="fields">
+        {problem && (
+          <Notice mood="bad" id="problem">
+            {problem === 'too_short'
+              ? plural(tag, shortest, password.problem.short)
+              : password.problem[PROBLEMS[problem]]}
+          </Notice>
+        )}
+        <label for="email">{words.signIn.email}</label>
+        {/* Password managers want to know whose password this is. */}
+        <input
+          id="email"
+          name="email"
+          type="email"
+          dir="ltr"
+          autocomplete="username"
+          value={chrome.account?.email}
+          readonly
+        />
+        <label for="password">{password.field}</label>
+        <input
+          id="password"
+          name="password"
+          type="password"
+          dir="ltr"
+          autocomplete="new-password"
+          minlength={shortest}
+          required
+          aria-invalid={problem ? 'true' : undefined}
+          aria-describedby={problem ? 'problem hint' : 'hint'}
+        />
+        <p class="hint" id="hint">
+          {plural(tag, shortest, password.hint)}
+        </p>
+        <label class="choice" hidden data-show="password">
+          <input type="checkbox" />
+          <span>{password.show}</span>
+        </label>
+        {model.hasPassword && (
+          <>
+            <label class="choice">
+              <input type="checkbox" name="devices" value="yes" aria-describedby="devices" />
+              <span>{words.everywhere.devices}</span>
+            </label>
+            <p class="hint" id="devices">
+              {words.everywhere.devicesHint}
+            </p>
+          </>
+        )}
+        <button type="submit" class="key">
+          {password.save}
+        </button>
+      </Form>
+    </>,
+    ['handy'],
+  )
+}
