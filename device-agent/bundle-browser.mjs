@@ -1,7 +1,8 @@
 // Makes the one file that a TV loads: ES2020, everything in it. The build, the tests and the example all use this.
+import { readFile } from 'node:fs/promises'
 import { fileURLToPath } from 'node:url'
 import { gzipSync } from 'node:zlib'
-import { build } from 'esbuild'
+import { build, transform } from 'esbuild'
 
 const here = (path) => fileURLToPath(new URL(path, import.meta.url))
 
@@ -43,6 +44,12 @@ const lighter = {
     for (const [part, contents] of Object.entries(FOR_ADDRESSES)) {
       onLoad({ filter: new RegExp(`qrcode[/\\\\]lib[/\\\\]core[/\\\\]${part}\\.js$`) }, () => ({ contents }))
     }
+    // To a minifier of scripts the element's stylesheet is a text like any other.
+    onLoad({ filter: /link-style\.ts$/ }, async ({ path }) => {
+      const [before = '', sheet = ''] = (await readFile(path, 'utf8')).split('`')
+      const { code } = await transform(sheet, { loader: 'css', minify: true, target: 'chrome85' })
+      return { loader: 'ts', contents: before + JSON.stringify(code) }
+    })
   },
 }
 

@@ -49,6 +49,7 @@ interface LinkOptions extends CommonOptions {
   readonly name?: string
   readonly model?: string
   readonly json?: boolean
+  readonly showsNumber?: boolean
   /** False: tokens bound to no key, for programs that can carry no proof. */
   readonly key: boolean
 }
@@ -124,12 +125,14 @@ function describe(io: AgentIo, exit: (code: number) => void): Command {
     .option('--model <model>', 'what the person sees this device described as')
     .option('--no-key', 'plain tokens, for git, docker and MQTT; only where the server allows it')
     .option('--json', 'write one JSON object per event to stdout')
+    .option('--shows-number', 'whoever reads the JSON shows the number of its events too')
     .action((options: LinkOptions) => link(io, options))
   command('enrol', 'make this device a client of its own, with a key of its own, once a person has approved it')
     .requiredOption('--issuer <url>', 'the server')
     .requiredOption('--client-id <id>', 'what devices that enrol are called there')
     .option('--name <name>', 'what the person sees this device called', hostname())
     .option('--json', 'write one JSON object per event to stdout')
+    .option('--shows-number', 'whoever reads the JSON shows the number of its events too')
     .action((options: EnrolOptions) => enrol(io, options, eventData))
   const linked = (name: string, description: string) =>
     secretive(name, description)
@@ -148,6 +151,7 @@ function describe(io: AgentIo, exit: (code: number) => void): Command {
     .option('--brand <name>', 'the name at the top of the full-screen page')
     .option('--screen-files <dir>', 'keep code.png, code.svg and state.json there, for panels of your own')
     .option('--on-state <command>', 'run this at every change, with the state in LATCHKEY_STATE')
+    .option('--shows-number', 'what is shown by these two shows the number too that a person elsewhere is asked for')
     .option('--socket <path>', 'hand out access tokens on this Unix socket (or LATCHKEY_AGENT_SOCKET)')
     .option('--audience <url>', 'one more API whose tokens the socket hands out; may be repeated', append, [])
     .option('--splay <seconds>', 'wait a random part of this first (default: 30 while the machine boots)', bootSplay())
@@ -215,6 +219,7 @@ async function link(io: AgentIo, options: LinkOptions): Promise<void> {
     clientSecret: await clientSecret(io, options),
     device: { name, model, software: `latchkey-agent ${packageVersion()}` },
     binding: options.key ? 'offered' : 'never',
+    showsNumber: !options.json || options.showsNumber,
   })
   const tell = (state: LinkState) => io.stdout.write(`${JSON.stringify(eventData(state))}\n`)
   try {
@@ -256,7 +261,7 @@ function pick({ resource }: { readonly resource?: string }): { readonly resource
 /** What a script may know of a state. */
 function eventData(state: LinkState): object {
   if (state.kind === 'waiting') {
-    if (state.opened) return { event: 'opened' }
+    if (state.opened) return { event: 'opened', number: state.request.number }
     const { userCode, verificationUri, verificationUriComplete } = state.request
     return {
       event: 'waiting',

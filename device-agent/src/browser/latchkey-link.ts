@@ -114,6 +114,7 @@ export class LatchkeyLink extends HTMLElement {
       scope: text('scope'),
       resource: text('resource'),
       device: { name: text('device-name'), model: text('device-model'), software: text('device-software') },
+      showsNumber: true,
       credentials: this.store.credentials,
       keys: this.store.keys,
       pending: this.store.pending,

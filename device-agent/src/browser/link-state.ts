@@ -7,7 +7,7 @@ import type { Keeping } from './indexed-db-store.ts'
 /** The part of a waiting request that is for everybody's eyes. */
 export type ShownCode = Pick<
   LinkRequest,
-  'userCode' | 'verificationUri' | 'verificationUriComplete' | 'expiresAtMonotonic'
+  'userCode' | 'verificationUri' | 'verificationUriComplete' | 'expiresAtMonotonic' | 'number'
 >
 
 export type LinkElementState =

@@ -48,6 +48,10 @@ h2 { font-size: 2.4em; font-weight: 650; line-height: 1.12; letter-spacing: -.02
 .square { flex: 0 0 auto; width: var(--latchkey-qr-size, 16em); max-width: 100% }
 .qr { overflow: hidden; border-radius: var(--latchkey-radius, .8em); background: #fff }
 .qr svg { display: block; width: 100%; height: auto }
+.number {
+  border: .04em solid var(--_key); border-radius: .2em; text-align: center;
+  font: 650 7em/1.4 var(--latchkey-code-font, ui-monospace, 'DejaVu Sans Mono', Menlo, Consolas, monospace);
+}
 .time { display: flex; align-items: center; justify-content: center; gap: .6em; margin-top: .9em; color: var(--_quiet); font-size: 1.1em; font-variant-numeric: tabular-nums }
 .time svg { width: 1.3em; height: 1.3em; flex: none; transform: rotate(-90deg) }
 .time circle { fill: none; stroke: var(--_line); stroke-width: 4 }

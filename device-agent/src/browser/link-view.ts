@@ -26,6 +26,7 @@ export function linkView(root: ShadowRoot, onPress: () => void): LinkView {
   const note = part('p', 'note')
   const button = part('button', 'button')
   const qr = part('div', 'qr')
+  const number = part('p', 'number')
   const time = part('div', 'time')
   const timeText = document.createElement('span')
   const ring = circle()
@@ -41,10 +42,13 @@ export function linkView(root: ShadowRoot, onPress: () => void): LinkView {
   status.setAttribute('role', 'status')
   button.type = 'button'
   button.addEventListener('click', onPress)
-  square.append(qr, time)
+  square.append(qr, number, time)
   words.append(title, line, ask, code, status, button, note)
   card.append(words, square)
   root.append(card)
+
+  // The status says it, in a sentence.
+  number.setAttribute('aria-hidden', 'true')
 
   let drawn: ShownCode | undefined
   let lifeMs = 1
@@ -53,6 +57,10 @@ export function linkView(root: ShadowRoot, onPress: () => void): LinkView {
     const shown = 'code' in state ? state.code : undefined
     if (shown !== drawn) draw(shown, say, now)
     drawn = shown
+    // It comes later than the code, and takes the place of the square and of the way there.
+    const digits = shown?.number ?? ''
+    put(number, digits)
+    if (digits) for (const gone of [qr, line, ask]) gone.hidden = true
     card.classList.toggle('opened', state.kind === 'opened')
     const { heading, text, press } = sayings(state, say)
     put(title, heading)
@@ -119,7 +127,7 @@ function sayings(state: LinkElementState, say: LinkWords): Sayings {
     case 'retrying':
       return { heading: say.linkTitle }
     case 'opened':
-      return { heading: say.openedTitle, text: say.opened }
+      return { heading: say.openedTitle, text: state.code.number ? say.tap(state.code.number) : say.opened }
     case 'linked':
       return { heading: say.linkedTitle(state.linked.subject?.name), text: say.linked }
     case 'expired':

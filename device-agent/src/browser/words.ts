@@ -12,6 +12,8 @@ export interface LinkWords {
   readonly timeLeft: (time: string) => string
   readonly openedTitle: string
   readonly opened: string
+  /** `number` stands large beside it. */
+  readonly tap: (number: string) => string
   readonly noNetwork: (seconds: number) => string
   readonly linkedTitle: (name: string | undefined) => string
   readonly linked: string
@@ -48,6 +50,7 @@ export const ENGLISH: LinkWords = {
   timeLeft: (time) => `${time} left`,
   openedTitle: 'Continue on your phone',
   opened: 'Check that your phone shows this code',
+  tap: (number) => `Check that your phone shows this code, and tap ${number}`,
   noNetwork: (seconds) => `No network. Trying again in ${seconds} s.`,
   linkedTitle: (name) => (name === undefined ? 'You are signed in' : `Welcome, ${name}`),
   linked: 'This screen is linked.',

@@ -11,6 +11,7 @@ export interface EnrolOptions extends CommonOptions {
   readonly clientId: string
   readonly name?: string
   readonly json?: boolean
+  readonly showsNumber?: boolean
 }
 
 /** `eventData` is what a script may know of a state. @throws AgentError */
@@ -27,7 +28,8 @@ export async function enrol(
   try {
     const device = { name, software: `latchkey-agent ${packageVersion()}` }
     const onState = options.json ? (state: LinkState) => write(eventData(state)) : screen.show
-    const enrolled = await enrolment.enrol({ clientId, device, signal, onState })
+    const showsNumber = !options.json || options.showsNumber
+    const enrolled = await enrolment.enrol({ clientId, device, showsNumber, signal, onState })
     if (options.json) write({ event: 'enrolled', issuer, client_id: enrolled.clientId })
     else io.stdout.write(`${enrolled.clientId}\n`)
   } finally {

@@ -38,6 +38,7 @@ export interface RunOptions extends LinkedOptions {
   readonly brand?: string
   readonly screenFiles?: string
   readonly onState?: string
+  readonly showsNumber?: boolean
   readonly socket?: string
   readonly audience: readonly string[]
   readonly splay?: string
@@ -126,7 +127,15 @@ async function identityOf(io: AgentIo, options: RunOptions, record: CredentialRe
     scope: options.scope || env['LATCHKEY_AGENT_SCOPE'] || undefined,
     resource: options.resource || env['LATCHKEY_AGENT_RESOURCE'] || record?.accessTokens[0]?.resource,
     device: { name: options.name, model: options.model, software: `latchkey-agent ${packageVersion()}` },
+    showsNumber: showsNumber(io, options),
   }
+}
+
+/** Programs of somebody's own may be the only screen that people see, and from before there were numbers: they say so. */
+function showsNumber(io: AgentIo, { screen, kiosk, screenFiles, onState, showsNumber: said }: RunOptions): boolean {
+  if (said || kiosk !== undefined) return true
+  const isAlone = screenFiles === undefined && onState === undefined
+  return screen === 'terminal' && (isAlone || io.stderr.isTTY === true)
 }
 
 /** Signs of life for systemd: the loop of events turns. Everything else mends itself or needs a person. */
@@ -191,7 +200,7 @@ function logOf(io: AgentIo, terminal: TerminalScreen | undefined): (news: Daemon
     else if (news.kind === 'failed') {
       terminal?.show(news)
       complain(io, `${news.error.message}${again}`)
-    } else if (news.kind !== 'opened') terminal?.show(news)
+    } else terminal?.show(news.kind === 'opened' ? { ...news, kind: 'waiting', opened: true } : news)
   }
 }
 

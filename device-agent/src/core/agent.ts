@@ -42,6 +42,8 @@ export interface DeviceAgentOptions {
   /** RFC 8707: the API that the tokens are for. */
   readonly resource?: string | undefined
   readonly device?: DeviceDescription | undefined
+  /** The screen shows `request.number` as soon as there is one; said to the server, which asks people elsewhere for it. */
+  readonly showsNumber?: boolean | undefined
   readonly credentials: CredentialStore
   /** The device's own key. None is made where the server binds nothing to keys. */
   readonly keys: KeyStore

@@ -1,7 +1,13 @@
 // The agent's half of the protocol: one function per request, each sent once; once more only, and at once, when a proof
 // lacked the server's nonce (RFC 9449 §8). Nothing here waits or keeps anything; that is agent.ts and link-request.ts.
 // Expected OAuth errors are values; trouble on the way is an AgentError.
-import { DEVICE_CODE_GRANT, JWT_BEARER_GRANT, type ProofKey, type ServerMetadata } from '@latchkey/shared'
+import {
+  DEVICE_CODE_GRANT,
+  JWT_BEARER_GRANT,
+  type ProofKey,
+  readScreenNumber,
+  type ServerMetadata,
+} from '@latchkey/shared'
 import type { TokenType } from './credentials.ts'
 import { AgentError } from './errors.ts'
 import { exchange, type Reply, type Wire } from './exchange.ts'
@@ -68,6 +74,8 @@ export interface Refusal {
   /** From the body of a `slow_down`, as GitHub sends it. */
   readonly intervalSeconds: number | undefined
   readonly retryAfterSeconds: number | undefined
+  /** From the body of an `authorization_pending`: what the screen is to show, as on `device_events_endpoint`. */
+  readonly number: string | undefined
   /** Whether the answer was held back for as long as it was wished (RFC 7240 `Preference-Applied`). */
   readonly wasHeld: boolean
 }
@@ -136,13 +144,16 @@ export async function requestDeviceCode(
     readonly resource?: string | undefined
     readonly device?: DeviceDescription | undefined
     readonly codeChallenge?: string | undefined
+    /** The screen shows the number that the server may name later. */
+    readonly showsNumber?: boolean | undefined
   },
   signal?: AbortSignal,
 ): Promise<Answer<DeviceAuthorization>> {
   const url = client.metadata.device_authorization_endpoint
   if (!url) throw new AgentError('refused', `${client.metadata.issuer} does not link devices.`)
-  const { scope, resource, device, codeChallenge } = request
-  const described = { device_name: device?.name, device_model: device?.model, device_software: device?.software }
+  const { scope, resource, device, codeChallenge, showsNumber } = request
+  const claims = { device_name: device?.name, device_model: device?.model, device_software: device?.software }
+  const described = { ...claims, device_display: showsNumber ? 'number' : undefined }
   const method = codeChallenge === undefined ? undefined : 'S256'
   const challenge = { code_challenge: codeChallenge, code_challenge_method: method }
   const reply = await post(client, url, { scope, resource, ...described, ...challenge }, signal)
@@ -165,10 +176,17 @@ export async function requestDeviceCode(
  */
 export async function pollDeviceToken(
   client: Client,
-  code: { readonly deviceCode: string; readonly codeVerifier?: string | undefined },
+  code: {
+    readonly deviceCode: string
+    readonly codeVerifier?: string | undefined
+    /** What the screen shows already: a server that holds its answer need not say it again. */
+    readonly shownNumber?: string | undefined
+  },
   how: { readonly waitSeconds?: number | undefined; readonly signal?: AbortSignal | undefined } = {},
 ): Promise<Answer<Tokens>> {
-  const form = { grant_type: DEVICE_CODE_GRANT, device_code: code.deviceCode, code_verifier: code.codeVerifier }
+  const { deviceCode, codeVerifier, shownNumber } = code
+  const secrets = { device_code: deviceCode, code_verifier: codeVerifier }
+  const form = { grant_type: DEVICE_CODE_GRANT, ...secrets, shown_number: shownNumber }
   return requestToken(client, form, how.signal, how.waitSeconds)
 }
 
@@ -289,8 +307,9 @@ function answer<T>(reply: Reply, read: (body: Body) => T): Answer<T> {
   }
   const intervalSeconds = seconds(body, 'interval')
   const description = text(body, 'error_description')
+  const number = readScreenNumber(body['number'])
   const { retryAfterSeconds, wasHeld } = reply
-  return { kind: 'refused', error, description, intervalSeconds, retryAfterSeconds, wasHeld }
+  return { kind: 'refused', error, description, intervalSeconds, retryAfterSeconds, number, wasHeld }
 }
 
 function issuerUrl(issuer: string): URL {

@@ -5,6 +5,7 @@ import {
   DEVICE_EVENTS_PROTOCOL,
   type DeviceEvent,
   type DeviceHello,
+  type DeviceNews,
   type Host,
   readNews,
 } from '@latchkey/shared'
@@ -25,6 +26,8 @@ export interface NewsLine {
   readonly state: LineState
   /** Somebody has the code on their phone. */
   readonly isOpened: boolean
+  /** What the screen is to show for them, once the server names one. */
+  readonly number: string | undefined
   readonly verdict: Verdict | undefined
   /** Harmless when it is over. */
   close(): void
@@ -59,6 +62,7 @@ export function openNewsLine(options: NewsLineOptions): NewsLine {
   const left = new AbortController()
   let state: LineState = 'connecting'
   let isOpened = false
+  let number: string | undefined
   let verdict: Verdict | undefined
 
   const line: NewsLine = {
@@ -67,6 +71,9 @@ export function openNewsLine(options: NewsLineOptions): NewsLine {
     },
     get isOpened() {
       return isOpened
+    },
+    get number() {
+      return number
     },
     get verdict() {
       return verdict
@@ -77,9 +84,11 @@ export function openNewsLine(options: NewsLineOptions): NewsLine {
     state = next
     if (!left.signal.aborted) onChange(line)
   }
-  const hear = (event: DeviceEvent): void => {
+  const hear = (news: DeviceNews): void => {
+    const { event } = news
     if (event === 'opened') {
       isOpened = true
+      number = news.number ?? number
       if (!left.signal.aborted) onChange(line)
       return
     }
@@ -109,7 +118,7 @@ function listen(
   { host, sockets, url, hello }: NewsLineOptions,
   left: AbortSignal,
   onLive: () => void,
-  hear: (event: DeviceEvent) => void,
+  hear: (news: DeviceNews) => void,
 ): Promise<Ending> {
   return new Promise((resolve) => {
     const { clock } = host
@@ -154,7 +163,7 @@ function listen(
           if (over.signal.aborted) return
           live()
           const news = readNews(text)
-          if (news) hear(news.event)
+          if (news) hear(news)
         },
         beat: live,
         closed: end,

@@ -94,11 +94,13 @@ export class Enrolment {
   async enrol(how: {
     readonly clientId: string
     readonly device?: DeviceDescription | undefined
+    /** As for `DeviceAgent`. */
+    readonly showsNumber?: boolean | undefined
     readonly signal?: AbortSignal | undefined
     readonly onState?: ((state: WaitingState) => void) | undefined
   }): Promise<Enrolled> {
     const { issuer, store } = this.#options
-    const { clientId, device, signal, onState: show = () => undefined } = how
+    const { clientId, device, showsNumber, signal, onState: show = () => undefined } = how
     return store.exclusively(async () => {
       const before = await store.load()
       if (before && before.issuer !== issuer) {
@@ -106,7 +108,7 @@ export class Enrolment {
       }
       const { keyPlace = 1, isReplacing = false } = before ?? {}
       const client = await this.#begin(clientId, keyPlace, signal)
-      const wish = { scope: ENROL_SCOPE, resource: issuer, device }
+      const wish = { scope: ENROL_SCOPE, resource: issuer, device, showsNumber }
       const request = await openLinkRequest(client, wish, signal)
       const { accessToken } = await awaitDecision(client, request, { resource: issuer, show, signal })
       const name = device?.name

@@ -31,6 +31,7 @@ export class LinkRequest {
   readonly #deviceCode: string
   readonly #codeVerifier: string | undefined
   readonly #host: Host
+  #number: string | undefined
 
   constructor(host: Host, answer: DeviceAuthorization, askedAtMonotonic: number, codeVerifier?: string) {
     this.userCode = answer.userCode
@@ -48,8 +49,21 @@ export class LinkRequest {
     return Math.max(0, (this.expiresAtMonotonic - this.#host.clock.monotonic()) / 1000)
   }
 
+  /** Two digits for the screen: a person elsewhere is asked on the phone which ones it shows. None until then. */
+  get number(): string | undefined {
+    return this.#number
+  }
+
+  /** Once: a second one would take away what somebody is looking for. Returns whether it is to be shown from now on. */
+  takeNumber(number: string | undefined): boolean {
+    if (number === undefined || this.#number !== undefined) return false
+    this.#number = number
+    return true
+  }
+
   poll(client: Client, how: Parameters<typeof pollDeviceToken>[2]): Promise<Answer<Tokens>> {
-    return pollDeviceToken(client, { deviceCode: this.#deviceCode, codeVerifier: this.#codeVerifier }, how)
+    const code = { deviceCode: this.#deviceCode, codeVerifier: this.#codeVerifier, shownNumber: this.#number }
+    return pollDeviceToken(client, code, how)
   }
 
   /** The line on which the server tells of this code; undefined where there is none. */
@@ -88,7 +102,7 @@ export type WaitingState =
   | {
       readonly kind: 'waiting'
       readonly request: LinkRequest
-      /** Somebody has the code on their phone: the screen can say "continue there". */
+      /** Somebody has the code on their phone: the screen can say "continue there", and show `request.number`. */
       readonly opened?: true
     }
   | { readonly kind: 'retrying'; readonly request: LinkRequest; readonly reason: string; readonly inSeconds: number }
@@ -100,6 +114,7 @@ export async function openLinkRequest(
     readonly scope?: string | undefined
     readonly resource?: string | undefined
     readonly device?: DeviceDescription | undefined
+    readonly showsNumber?: boolean | undefined
   },
   signal?: AbortSignal,
 ): Promise<LinkRequest> {
@@ -107,8 +122,8 @@ export async function openLinkRequest(
   const verifier = challenged ? makeCodeVerifier(client.host.entropy) : undefined
   const codeChallenge = verifier === undefined ? undefined : await codeChallengeOf(verifier)
   const askedAt = client.host.clock.monotonic()
-  const { scope, resource, device } = wish
-  const answer = await requestDeviceCode(client, { scope, resource, device, codeChallenge }, signal)
+  const { scope, resource, device, showsNumber } = wish
+  const answer = await requestDeviceCode(client, { scope, resource, device, codeChallenge, showsNumber }, signal)
   if (answer.kind === 'refused') throw refused(answer.error, answer.description)
   return new LinkRequest(client.host, answer.value, askedAt, verifier)
 }
@@ -186,14 +201,18 @@ export async function awaitDecision(
   // The first poll is never put off: what is wrong with this client shows there and not on the line.
   let wasAnswered = false
 
-  const showWaiting = () =>
-    show(line?.isOpened ? { kind: 'waiting', request, opened: true } : { kind: 'waiting', request })
   let wasOpened = false
+  const showWaiting = () => show(wasOpened ? { kind: 'waiting', request, opened: true } : { kind: 'waiting', request })
+  /** Returns whether there is a number now that there was not before. */
+  const tellOpened = (number: string | undefined): boolean => {
+    const isNew = request.takeNumber(number)
+    if (wasOpened && !isNew) return false
+    wasOpened = true
+    showWaiting()
+    return isNew
+  }
   const line = request.listen(client, (news) => {
-    if (news.isOpened && !wasOpened) {
-      wasOpened = true
-      show({ kind: 'waiting', request, opened: true })
-    }
+    if (news.isOpened) tellOpened(news.number)
     if (news.verdict !== undefined) isTold = true
     alarm.ring()
   })
@@ -236,6 +255,7 @@ export async function awaitDecision(
       if (answer.kind === 'granted') return answer.value
       if (approvalWasLost) throw lostApproval(answer.error)
       const hadTrouble = pace.troubles > 0
+      const wasCalled = answer.number !== undefined && tellOpened(answer.number) && answer.wasHeld
       if (answer.error === 'authorization_pending') pace = afterAnswer(pace)
       else if (answer.error === 'slow_down') {
         pace = afterSlowDown(pace, answer.intervalSeconds)
@@ -251,7 +271,8 @@ export async function awaitDecision(
       quiet = answer.retryAfterSeconds ?? 0
       wait = waitSeconds(pace, quiet)
       // The server counts from when it was asked; one that held its answer for longer than the interval may be asked again.
-      if (answer.wasHeld && answeredAt - askedAt > (pace.intervalSeconds + 1) * 1000) wait = quiet
+      // So may one that ended the wait to name a number: it goes on where it was.
+      if (wasCalled || (answer.wasHeld && answeredAt - askedAt > (pace.intervalSeconds + 1) * 1000)) wait = quiet
       if (hadTrouble) showWaiting()
     }
   } finally {

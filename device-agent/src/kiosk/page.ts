@@ -41,6 +41,7 @@ export function pageFile(brand: CheckedBrand): string {
 <div id="side">
 <div id="picture">
 <div id="card" data-kind="square" hidden><svg id="square" role="img" aria-label="QR code for the address" shape-rendering="crispEdges"><rect width="100%" height="100%" fill="#ffffff"/><path fill="#000000"/></svg></div>
+<p id="number" data-kind="number" hidden><span id="number-ask"></span><strong id="digits"></strong></p>
 ${DRAWINGS.map(([kind, drawing]) => `<svg class="drawing" data-kind="${kind}" viewBox="0 0 120 120" aria-hidden="true"${kind === 'waiting' ? '' : ' hidden'}>${drawing}</svg>`).join('\n')}
 </div>
 <div id="timer" role="timer" hidden><svg viewBox="0 0 40 40" aria-hidden="true"><circle class="track" cx="20" cy="20" r="17"/><circle id="ring" cx="20" cy="20" r="17" pathLength="100"/></svg><span id="count"></span><span id="unit"></span></div>

@@ -12,6 +12,8 @@ export interface ScreenData {
   /** Seconds that a full ring stands for. */
   readonly lifetime?: number
   readonly opened?: boolean
+  /** Two digits that the person on the phone has to find among others: show them, large. */
+  readonly number?: string
   /** Who the device acts for. */
   readonly name?: string
   /** What is wrong, in a sentence. */
@@ -35,6 +37,7 @@ export function screenData(state: ScreenState, now: number): ScreenData {
         expires_in: secondsUntil(state.expiresAtMonotonic),
         lifetime: Math.ceil(state.lifetimeSeconds),
         opened: state.opened,
+        ...(state.number === undefined ? {} : { number: state.number }),
         ...(state.trouble === undefined
           ? {}
           : { message: state.trouble.reason, retry_in: secondsUntil(state.trouble.retryAtMonotonic) }),

@@ -8,7 +8,7 @@ import { plainText } from './plain-text.ts'
 /** The part of a waiting request that is for everybody's eyes. */
 export type ShownRequest = Pick<
   LinkRequest,
-  'userCode' | 'verificationUri' | 'verificationUriComplete' | 'expiresAtMonotonic'
+  'userCode' | 'verificationUri' | 'verificationUriComplete' | 'expiresAtMonotonic' | 'number'
 >
 
 /** What screens are told: every state of one attempt to link (`LinkState`), and what a daemon knows beyond it. */
@@ -48,6 +48,8 @@ export interface CodeState {
   /** What a full ring stands for: the time left when the code came to the screen. */
   readonly lifetimeSeconds: number
   readonly opened: boolean
+  /** What the person who has opened it is asked for: two digits. */
+  readonly number: string | undefined
   readonly trouble: Trouble | undefined
 }
 
@@ -99,7 +101,9 @@ function codeState(request: ShownRequest, previous: ScreenState, now: number): C
     verificationUriComplete: complete !== undefined && complete === plainText(complete) ? complete : undefined,
     expiresAtMonotonic,
     lifetimeSeconds: before?.lifetimeSeconds ?? Math.max(1, (expiresAtMonotonic - now) / 1000),
-    opened: before?.opened ?? false,
+    // Whoever is asked for a number has the code open.
+    opened: request.number !== undefined || (before?.opened ?? false),
+    number: request.number,
     trouble: undefined,
   }
 }

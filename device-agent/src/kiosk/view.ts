@@ -2,7 +2,17 @@
 // the page, because the words count down; how they are put into the document is browser/page.ts.
 import type { ScreenData } from './screen-data.ts'
 
-export type Picture = 'square' | 'phone' | 'ticked' | 'late' | 'refused' | 'offline' | 'warning' | 'key' | 'waiting'
+export type Picture =
+  | 'square'
+  | 'phone'
+  | 'number'
+  | 'ticked'
+  | 'late'
+  | 'refused'
+  | 'offline'
+  | 'warning'
+  | 'key'
+  | 'waiting'
 
 export interface View {
   readonly picture: Picture
@@ -15,6 +25,8 @@ export interface View {
   readonly ask?: string
   /** The code in the groups that it is read in. */
   readonly groups?: readonly string[]
+  /** What to find on the phone, with the words above it. */
+  readonly number?: { readonly ask: string; readonly digits: string }
   /** What mends itself, with what happens next. */
   readonly status?: string
   readonly timer?: Timer
@@ -109,20 +121,27 @@ export function viewOf(screen: ScreenData, around: Circumstances): View {
 }
 
 function codeView(screen: ScreenData, secondsLeft: number, retryIn: number, hasSquare: boolean): View {
+  const { number } = screen
   const opened = screen.opened === true
   const trouble = screen.message !== undefined
   const status =
     retryIn > 0 ? `No connection. Trying again in ${inWords(retryIn)}.` : 'No connection. Trying again now.'
   return {
-    picture: hasSquare && !opened ? 'square' : 'phone',
+    picture: number !== undefined ? 'number' : hasSquare && !opened ? 'square' : 'phone',
     title: opened ? 'Continue on your phone' : 'Link with your phone',
     lead: opened ? 'This code is open at' : hasSquare ? 'Scan the square, or open' : 'On your phone, open',
     address: addressOf(screen.verification_uri ?? ''),
-    ask: hasSquare || opened ? 'Check that it shows this code, and say yes' : 'and enter this code',
+    ask: askOf(number, hasSquare || opened),
     groups: groupsOf(screen.user_code ?? ''),
+    ...(number === undefined ? {} : { number: { ask: 'On your phone, tap', digits: number } }),
     timer: timerOf(secondsLeft, screen.lifetime ?? secondsLeft),
     ...(trouble ? { status } : {}),
   }
+}
+
+function askOf(number: string | undefined, isThere: boolean): string {
+  if (number !== undefined) return 'Check that it shows this code'
+  return isThere ? 'Check that it shows this code, and say yes' : 'and enter this code'
 }
 
 /** The part that has to be typed. */

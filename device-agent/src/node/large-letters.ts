@@ -1,4 +1,4 @@
-// The code in letters that can be read from across the room: five by seven dots, two dots a character.
+// A code, or a number, in letters that can be read from across the room: five by seven dots, two dots a character.
 
 const DOTS: Readonly<Record<string, string>> = {
   B: '####. #...# #...# ####. #...# #...# ####.',
@@ -21,6 +21,16 @@ const DOTS: Readonly<Record<string, string>> = {
   W: '#...# #...# #...# #.#.# #.#.# ##.## #...#',
   X: '#...# #...# .#.#. ..#.. .#.#. #...# #...#',
   Z: '##### ....# ...#. ..#.. .#... #.... #####',
+  0: '.###. #...# #..## #.#.# ##..# #...# .###.',
+  1: '..#.. .##.. ..#.. ..#.. ..#.. ..#.. .###.',
+  2: '.###. #...# ....# ...#. ..#.. .#... #####',
+  3: '.###. #...# ....# ..##. ....# #...# .###.',
+  4: '...#. ..##. .#.#. #..#. ##### ...#. ...#.',
+  5: '##### #.... ####. ....# ....# #...# .###.',
+  6: '.###. #.... #.... ####. #...# #...# .###.',
+  7: '##### ....# ...#. ..#.. ..#.. ..#.. ..#..',
+  8: '.###. #...# #...# .###. #...# #...# .###.',
+  9: '.###. #...# #...# .#### ....# ....# .###.',
   '-': '..... ..... ..... .###. ..... ..... .....',
 }
 const HEIGHT = 7
@@ -43,6 +53,21 @@ export function largeLetters(text: string): readonly string[] | undefined {
       parts.push([...upper].map((dot, x) => block(dot === '#', lower[x] === '#')).join(''))
     }
     lines.push(parts.join(' '))
+  }
+  return lines
+}
+
+/** Seven lines of full blocks, two columns a dot: twice as large; undefined when a character has no large form. */
+export function hugeLetters(text: string): readonly string[] | undefined {
+  const letters = [...text].map((letter) => DOTS[letter]?.split(' '))
+  const lines: string[] = []
+  for (let y = 0; y < HEIGHT; y++) {
+    const parts: string[] = []
+    for (const letter of letters) {
+      if (!letter) return undefined
+      parts.push([...(letter[y] ?? '')].map((dot) => (dot === '#' ? '██' : '  ')).join(''))
+    }
+    lines.push(parts.join('   '))
   }
   return lines
 }

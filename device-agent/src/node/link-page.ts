@@ -25,7 +25,7 @@ export interface LinkPage {
 
 type Style = Parameters<typeof styleText>[0]
 
-const MARGIN = '  '
+export const MARGIN = '  '
 const GUTTER = '   '
 const NARROWEST_TEXT = 30
 

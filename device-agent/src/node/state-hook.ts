@@ -106,6 +106,7 @@ function hookEnvironment(data: ScreenData): Environment {
     LATCHKEY_VERIFICATION_URI_COMPLETE: data.verification_uri_complete,
     LATCHKEY_EXPIRES_IN: data.expires_in?.toString(),
     LATCHKEY_OPENED: data.opened === true ? '1' : undefined,
+    LATCHKEY_NUMBER: data.number,
     LATCHKEY_NAME: data.name,
     LATCHKEY_MESSAGE: data.message,
     LATCHKEY_RETRY_IN: data.retry_in?.toString(),

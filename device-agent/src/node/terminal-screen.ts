@@ -1,10 +1,11 @@
 // The terminal as a screen of the agent: a page with one line that changes in place, or plain lines where nothing can be
-// taken back (a log, a pipe). How the page looks is link-page.ts.
+// taken back (a log, a pipe). How the page looks is link-page.ts, and number-page.ts when a person elsewhere is at it.
 import { type Host, systemHost } from '@latchkey/shared'
 import type { Linked, LinkState } from '../core/agent.ts'
 import type { LinkRequest } from '../core/link-request.ts'
 import { plainText } from '../kiosk/plain-text.ts'
 import { type LinkPage, linkPage, paint, type TerminalView } from './link-page.ts'
+import { numberPage } from './number-page.ts'
 
 /** A place to write; `process.stderr` is one. */
 export interface Terminal {
@@ -67,21 +68,34 @@ function missingSentence(linked: Linked): string | undefined {
 function plainScreen(terminal: Terminal): TerminalScreen {
   const say = (line: string | undefined) => line === undefined || terminal.write(`${plainText(line)}\n`)
   let introduced: LinkRequest | undefined
+  let isOpened = false
+  let number: string | undefined
+  const introduce = (request: LinkRequest): void => {
+    introduced = request
+    isOpened = false
+    number = undefined
+    const { verificationUri, verificationUriComplete, userCode } = request
+    say(`To link this device, open ${verificationUri} and enter the code ${userCode}`)
+    if (verificationUriComplete) say(`Or open ${verificationUriComplete} and check that it shows the code ${userCode}`)
+    say(`Waiting, for ${inWords(request.secondsLeft())}`)
+  }
+  const sayWaiting = (request: LinkRequest, opened: boolean): void => {
+    const isNew = introduced !== request
+    if (isNew) introduce(request)
+    const wasOpened = isOpened
+    isOpened = opened
+    if (request.number !== number) {
+      number = request.number
+      say(`On your phone, check that it shows the code ${request.userCode}, and tap ${number}`)
+    } else if (opened && !wasOpened) say('Continue on your phone')
+    else if (!isNew) say(`Waiting again, for ${inWords(request.secondsLeft())}`)
+  }
   return {
     close: () => undefined,
     show: (state) => {
-      if (state.kind === 'waiting' && introduced !== state.request) {
-        introduced = state.request
-        const { verificationUri, verificationUriComplete, userCode } = introduced
-        say(`To link this device, open ${verificationUri} and enter the code ${userCode}`)
-        if (verificationUriComplete)
-          say(`Or open ${verificationUriComplete} and check that it shows the code ${userCode}`)
-        say(`Waiting, for ${inWords(introduced.secondsLeft())}`)
-      } else if (state.kind === 'waiting') {
-        say(`Waiting again, for ${inWords(state.request.secondsLeft())}`)
-      } else if (state.kind === 'retrying') {
-        say(`${state.reason} Trying again in ${Math.ceil(state.inSeconds)} s.`)
-      } else if (state.kind === 'linked') {
+      if (state.kind === 'waiting') sayWaiting(state.request, state.opened ?? false)
+      else if (state.kind === 'retrying') say(`${state.reason} Trying again in ${Math.ceil(state.inSeconds)} s.`)
+      else if (state.kind === 'linked') {
         say(linkedSentence(state.linked))
         say(missingSentence(state.linked))
       }
@@ -91,6 +105,8 @@ function plainScreen(terminal: Terminal): TerminalScreen {
 
 function liveScreen(terminal: Terminal, view: TerminalView, host: Host): TerminalScreen {
   let page: LinkPage | undefined
+  /** The one that `page` shows. */
+  let number: string | undefined
   let state: LinkState = { kind: 'asking' }
   let since = 0
   let frame = 0
@@ -102,7 +118,10 @@ function liveScreen(terminal: Terminal, view: TerminalView, host: Host): Termina
     const separator = view.unicode ? ' · ' : ', '
     let words = 'asking the server'
     let style: 'dim' | 'yellow' = 'dim'
-    if (state.kind === 'waiting') words = `waiting${separator}${clockFace(state.request.secondsLeft())} left`
+    if (state.kind === 'waiting') {
+      const where = state.opened && number === undefined ? 'continue on your phone' : 'waiting'
+      words = `${where}${separator}${clockFace(state.request.secondsLeft())} left`
+    }
     if (state.kind === 'retrying') {
       const inSeconds = Math.max(0, Math.ceil(state.inSeconds - (host.clock.monotonic() - since) / 1000))
       words = `no answer${separator}trying again in ${inSeconds} s`
@@ -119,6 +138,7 @@ function liveScreen(terminal: Terminal, view: TerminalView, host: Host): Termina
     const above = page ? page.lines.length : 0
     terminal.write(`\r${above > 0 ? `\x1b[${above}A` : ''}\x1b[J`)
     page = undefined
+    number = undefined
   }
   const tick = async (signal: AbortSignal) => {
     for (;;) {
@@ -151,8 +171,10 @@ function liveScreen(terminal: Terminal, view: TerminalView, host: Host): Termina
         terminal.write(HIDE_CURSOR)
         tick(ticking.signal).catch(() => undefined)
       }
-      if (next.kind === 'waiting' && !page) {
-        page = linkPage(next.request, view)
+      if (next.kind === 'waiting' && (!page || next.request.number !== number)) {
+        if (page) wipe()
+        number = next.request.number
+        page = number === undefined ? linkPage(next.request, view) : numberPage(next.request, number, view)
         terminal.write(`\r\x1b[K${page.lines.map((line) => `${line}\n`).join('')}`)
       }
       draw()

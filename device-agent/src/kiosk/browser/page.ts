@@ -19,6 +19,8 @@ const lead = at('lead', HTMLElement)
 const address = at('address', HTMLElement)
 const ask = at('ask', HTMLElement)
 const code = at('code', HTMLElement)
+const numberAsk = at('number-ask', HTMLElement)
+const digits = at('digits', HTMLElement)
 const status = at('status', HTMLElement)
 const ok = at('ok', HTMLButtonElement)
 const timer = at('timer', HTMLElement)
@@ -105,9 +107,11 @@ function drawWords(view: View): void {
   code.replaceChildren(...(view.groups ?? []).map(group))
   if (coded) code.setAttribute('aria-label', message?.spoken ?? view.groups.join(' '))
   else code.removeAttribute('aria-label')
+  write(numberAsk, view.number?.ask)
+  write(digits, view.number?.digits)
   write(ok, view.button)
   if (!ok.hidden) ok.focus({ preventScroll: true })
-  write(announcement, [view.title, view.lead, view.address].filter((part) => part !== undefined).join('. '))
+  write(announcement, announcementOf(view))
   // What is no longer shown is no longer there: a screenshot or a debugger finds no old code.
   const shownSquare = view.picture === 'square' ? message?.square : undefined
   // On a small panel the address lies below both, and leaves them the rest.
@@ -115,6 +119,12 @@ function drawWords(view: View): void {
   stage.style.setProperty('--foot', `${address.offsetHeight}px`)
   drawSquare(square, shownSquare)
   fitWords(words, [title, address, code])
+}
+
+/** The number is what somebody is looking for: it comes at once, and alone. */
+function announcementOf({ title, lead, address, number }: View): string {
+  const parts = number === undefined ? [title, lead, address] : [`${number.ask} ${number.digits}`]
+  return parts.filter((part) => part !== undefined).join('. ')
 }
 
 function drawTimer(left: Timer | undefined): void {
