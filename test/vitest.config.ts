@@ -12,6 +12,8 @@ export default defineConfig({
     root: fileURLToPath(new URL('.', import.meta.url)),
     include: ['**/*.test.ts'],
     reporters: ['default', new NoSkips()],
+    // Most tests wait for a browser or a process as long as they work themselves; two cores are what CI has.
+    maxWorkers: 2,
     testTimeout: 30_000,
     hookTimeout: 60_000,
   },

@@ -242,6 +242,76 @@ it('QR-02 an address too long for a square is shown as text, whole', async () =>
   expect(text.replace(/\n\s*/g, '')).toContain(verification_uri.replace('https://', ''))
 })
 
+/** A terminal on which somebody elsewhere has opened the code: after the page with the square. */
+async function numbered(
+  shape: { isTTY?: boolean; columns: number; rows?: number },
+  env: Record<string, string> = UTF8,
+) {
+  const { host, server, start, stop } = scene({ isTTY: true, rows: 40, ...shape }, env)
+  server.on('/token', refused('authorization_pending'), refused('authorization_pending', { number: '58' }))
+  const { stderr, code } = start(...LINK)
+  await host.until(() => /waiting/i.test(stderr.written()))
+  await host.advance(10_000)
+  const lines = stderr.screen()
+  stop.abort()
+  return { server, lines, text: lines.map(plainText).join('\n'), code: await code, stderr }
+}
+
+it('DEV-23 AGT-03 the number takes the place of the square, in letters for the whole room; the code stays', async () => {
+  const { lines, text, server, stderr, code } = await numbered({ columns: 80 })
+  expect(server.seen.find(({ url }) => url.endsWith('/device_authorization'))?.form['device_display']).toBe('number')
+  expect(lines.join('')).not.toContain('\x1b[38;5;16')
+  expect(text.split('\n').slice(1, 13)).toEqual([
+    '  Continue on your phone',
+    '',
+    '  1  Check that it shows  WDJB-MJHT',
+    '  2  Tap  58',
+    '',
+    '     ██████████     ██████',
+    '     ██           ██      ██',
+    '     ████████     ██      ██',
+    '             ██     ██████',
+    '             ██   ██      ██',
+    '     ██      ██   ██      ██',
+    '       ██████       ██████',
+  ])
+  expect(text).toMatch(/waiting · 9:50 left$/)
+  expect(code).toBe(130)
+  expect(stderr.screen().join('')).toBe('')
+})
+
+it.each<[string, { isTTY?: boolean; columns: number; rows?: number }, Record<string, string>]>([
+  ['a low terminal', { columns: 80, rows: 12 }, UTF8],
+  ['a very low terminal', { columns: 80, rows: 8 }, UTF8],
+  ['a narrow terminal', { columns: 36 }, UTF8],
+  ['another locale', { columns: 80 }, { LANG: 'en_US.ISO-8859-1', TERM: 'xterm' }],
+])('DEV-23 %s has the number as large as it can', async (_, shape, env) => {
+  const { text, lines } = await numbered(shape, env)
+  expect(text).toContain('Tap  58')
+  expect(text).toContain('WDJB-MJHT')
+  expect(lines.length).toBeLessThanOrEqual(shape.rows ?? 40)
+  for (const line of text.split('\n')) expect([...line].length).toBeLessThan(shape.columns)
+  if (env['LANG'] !== UTF8.LANG) expect(lines.join('')).toMatch(/^[\x20-\x7e\x1b\r]*$/)
+})
+
+it('DEV-23 in a log it is one line, said once', async () => {
+  const { text } = await numbered({ isTTY: false, columns: 80 })
+  expect(text.split('\n').slice(3)).toEqual(['On your phone, check that it shows the code WDJB-MJHT, and tap 58', ''])
+})
+
+it.each([true, false])('DEV-23 --json tells the number; that it is shown says who reads it: %s', async (shows) => {
+  const { server, run } = scene()
+  server.on('/token', refused('authorization_pending', { number: '58' }), ok(tokens(1)))
+  const { out } = await run(...LINK, '--json', ...(shows ? ['--shows-number'] : []))
+  const events = out
+    .trimEnd()
+    .split('\n')
+    .map((line) => JSON.parse(line))
+  expect(events[2]).toEqual({ event: 'opened', number: '58' })
+  const [asked] = server.seen.filter(({ url }) => url.endsWith('/device_authorization'))
+  expect(asked?.form['device_display']).toBe(shows ? 'number' : undefined)
+})
+
 it('AGT-07 the time left counts down in place; at the end the code leaves the screen and the cursor returns', async () => {
   const { host, server, start } = scene({ isTTY: true, columns: 80, rows: 40 }, UTF8)
   server.on('/device_authorization', ok(deviceAuthorization({ expires_in: 65 })))

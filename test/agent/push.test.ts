@@ -15,6 +15,7 @@ import { fakeSockets } from '../support/fake-sockets.ts'
 
 const EVENTS = `${ISSUER.replace('http', 'ws')}/device_events`
 const pending = refused('authorization_pending')
+const pendingWith = (number: string) => ({ status: 400, json: { error: 'authorization_pending', number } })
 const METADATA = '/.well-known/oauth-authorization-server'
 
 interface Scene {
@@ -89,6 +90,76 @@ it('AGT-04 told of the approval, it asks at once; told that somebody looks, so d
   expect(last().isClosed).toBe(true)
   expect(host.asleep()).toEqual([])
 })
+
+it('DEV-23 AGT-03 the number for the screen comes with opened, or after it; the first one stays', async () => {
+  const { host, server, states, linking, last } = await waiting()
+  last().open()
+  await host.advance(6_000)
+  last().tell('opened')
+  last().say('{"event":"opened","number":"nonsense"}')
+  last().say('{"event":"opened","number":"58"}')
+  last().say('{"event":"opened"}')
+  last().say('{"event":"opened","number":"85"}')
+  server.on('/token', refused('authorization_pending', { number: '85' }), ok(tokens(1)))
+  await host.advance(70_000)
+  last().tell('approved')
+  await host.run(linking)
+  expect(states.map(({ kind }) => kind)).toEqual(['asking', 'waiting', 'waiting', 'waiting', 'linked'])
+  const shown = states.flatMap((state) => (state.kind === 'waiting' ? [state.request] : []))
+  expect(new Set(shown).size).toBe(1)
+  expect(shown[0]?.number).toBe('58')
+  // The server is told what is shown, so that it need not say it again.
+  expect(server.polls().map(({ form }) => form['shown_number'])).toEqual([undefined, '58', '58'])
+})
+
+it('DEV-23 AGT-04 a held answer that names a number is asked for again at once, one that was not held in time', async () => {
+  const { host, server, states, linking, asked } = await waiting({ withSockets: false })
+  const called: ScriptedAnswer = async () => {
+    await host.sleep(2_000)
+    return { ...pendingWith('58'), headers: { 'preference-applied': 'wait=25' } }
+  }
+  // A server that names another one each time calls nobody again and again.
+  const again: ScriptedAnswer = { ...pendingWith('85'), headers: { 'preference-applied': 'wait=25' } }
+  server.on('/token', called, again, again, ok(tokens(1)))
+  await host.run(linking)
+  expect(asked()).toEqual([5, 7, 12, 17])
+  expect(server.polls().map(({ form }) => form['shown_number'])).toEqual([undefined, '58', '58', '58'])
+  expect(states.map((state) => (state.kind === 'waiting' ? [state.opened, state.request.number] : state.kind))).toEqual(
+    ['asking', [undefined, '58'], [true, '58'], 'linked'],
+  )
+  const plain = await waiting({ withSockets: false, answers: [pendingWith('58'), ok(tokens(1))] })
+  await plain.host.run(plain.linking)
+  expect(plain.asked()).toEqual([5, 10])
+})
+
+it('DEV-23 the number stays through trouble with the network', async () => {
+  const { host, states, linking, last } = await waiting({ answers: ['cut', pending, ok(tokens(1))] })
+  last().open()
+  last().say('{"event":"opened","number":"58"}')
+  await host.run(linking)
+  const told = states.flatMap((state) => ('request' in state ? [[state.kind, state.request.number]] : []))
+  expect(told).toEqual([
+    ['waiting', '58'],
+    ['waiting', '58'],
+    ['retrying', '58'],
+    ['waiting', '58'],
+  ])
+  expect(states.at(-2)).toMatchObject({ kind: 'waiting', opened: true })
+})
+
+it.each([true, false])(
+  'DEV-23 what the screen can show is said with the request for a code: %s',
+  async (showsNumber) => {
+    const host = fakeHost()
+    const server = agentServer(host)
+    server.on('/token', ok(tokens(1)))
+    const kept = { credentials: memoryCredentials(), keys: memoryKeys() }
+    const agent = new DeviceAgent({ issuer: ISSUER, clientId: 'tv', ...kept, host, fetch: server.fetch, showsNumber })
+    await host.run(agent.link())
+    const [asked] = server.seen.filter(({ url }) => url.endsWith('/device_authorization'))
+    expect(asked?.form['device_display']).toBe(showsNumber ? 'number' : undefined)
+  },
+)
 
 it('AGT-04 while the line lives it asks once a minute, for safety', async () => {
   const { host, asked, last, stop } = await waiting()

@@ -13,7 +13,8 @@ import {
 import { decodeJwt } from 'jose'
 import { afterEach, beforeEach, expect, it } from 'vitest'
 import { injectedFetch } from '../support/injected-fetch.ts'
-import { ISSUER, LIBRARY, type TestServer, testConfig, testServer } from '../support/test-server.ts'
+import { signedIn } from '../support/signed-in.ts'
+import { EMAIL, ISSUER, LIBRARY, type TestServer, testConfig, testServer } from '../support/test-server.ts'
 
 let folder: string
 let server: TestServer
@@ -27,7 +28,8 @@ beforeEach(async () => {
   const scope = 'openid profile offline_access library:read'
   const tv = { client_id: 'tv', client_name: 'Northwind TV app', token_endpoint_auth_method: 'none', scope }
   const mqtt = { ...tv, client_id: 'mqtt', dpop_bound_access_tokens: false }
-  server = await testServer({ config: testConfig({ clients: [tv, mqtt] }) })
+  const listen = { trusted_proxies: ['127.0.0.1'] }
+  server = await testServer({ config: testConfig({ clients: [tv, mqtt], listen }) })
   loses = () => false
   asked = []
 })
@@ -192,4 +194,39 @@ it('AGT-08 without a key where the client may: plain tokens for programs that ca
     reason: 'refused',
     oauthError: 'invalid_dpop_proof',
   })
+})
+
+it('DEV-23 AGT-04 a person elsewhere: the number comes to the screen while the answer is held, and picking it links at once', async () => {
+  const { host } = server
+  const states: LinkState[] = []
+  const linking = agentIn('elsewhere', { showsNumber: true }).link({ onState: (state) => states.push(state) })
+  const latest = () => states.findLast((state) => state.kind === 'waiting')
+  await host.until(() => latest() !== undefined)
+  await host.advance(6_000)
+  const person = await signedIn(server, EMAIL, { 'x-forwarded-for': '203.0.113.9' })
+  const page = await person.open(`/link?user_code=${latest()?.request.userCode}`)
+  const offered = [...page.body.matchAll(/name="number" value="(\d\d)"/g)].map(([, number]) => number)
+  expect(offered).toHaveLength(3)
+  // From here on time stands still: nobody waits for an interval.
+  await host.until(() => latest()?.request.number !== undefined)
+  const number = latest()?.request.number ?? ''
+  expect(offered).toContain(number)
+  await person.submit('/link/device', { number })
+  await host.until(() => states.at(-1)?.kind === 'linked')
+  await linking
+  expect(asked).toEqual(['device_code authorization_pending', 'device_code granted'])
+})
+
+it('DEV-23 a device that says nothing of its screen is not asked for a number', async () => {
+  const { host } = server
+  const states: LinkState[] = []
+  const stop = new AbortController()
+  const linking = agentIn('silent').link({ onState: (state) => states.push(state), signal: stop.signal })
+  const latest = () => states.findLast((state) => state.kind === 'waiting')
+  await host.until(() => latest() !== undefined)
+  const person = await signedIn(server, EMAIL, { 'x-forwarded-for': '203.0.113.9' })
+  const page = await person.open(`/link?user_code=${latest()?.request.userCode}`)
+  expect(page.body).not.toContain('name="number"')
+  stop.abort()
+  await expect(linking).rejects.toThrow()
 })

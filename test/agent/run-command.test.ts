@@ -18,7 +18,8 @@ let directory: string
 beforeEach(async () => {
   directory = join(await mkdtemp(join(tmpdir(), 'latchkey-')), 'state')
 })
-afterEach(() => rm(join(directory, '..'), { recursive: true, force: true }))
+// What was being written when it was stopped may still come.
+afterEach(() => rm(join(directory, '..'), { recursive: true, force: true, maxRetries: 5 }))
 
 const RUN = ['run', '--issuer', ISSUER, '--client-id', 'tv', '--screen', 'terminal', '--name', 'Living room']
 
@@ -115,6 +116,36 @@ it('AGT-07 the screen’s files follow, and the code leaves them when the proces
   await ending
   expect(await readdir(files)).toEqual(['state.json'])
   expect(await readFile(join(files, 'state.json'), 'utf8')).not.toContain('WDJB')
+})
+
+it('DEV-23 run says that the number is shown where a person sees it: not for panels of which nobody knows', async () => {
+  const files = join(directory, '..', 'screen')
+  const cases = [
+    [[], 'number'],
+    [['--screen-files', files], undefined],
+    [['--on-state', 'true'], undefined],
+    [['--screen-files', files, '--shows-number'], 'number'],
+    [['--screen', 'none'], undefined],
+    [['--screen', 'none', '--kiosk', '0'], 'number'],
+  ] as const
+  for (const [options, said] of cases) {
+    const { server, run } = scene()
+    server.on('/token', refused('access_denied'))
+    await run(...RUN, '--once', ...options)
+    const [asked] = server.seen.filter(({ url }) => url.endsWith('/device_authorization'))
+    expect([options, asked?.form['device_display']]).toEqual([options, said])
+  }
+})
+
+it('DEV-23 run’s log has the number in one line', async () => {
+  const { host, server, stop, start } = scene()
+  server.on('/token', refused('authorization_pending', { number: '58' }))
+  const { stderr, code } = start(...RUN)
+  await host.until(() => stderr.written().includes('Waiting'))
+  await host.advance(6_000)
+  expect(stderr.written()).toContain('\nOn your phone, check that it shows the code WDJB-MJHT, and tap 58\n')
+  stop.abort()
+  expect(await host.run(code)).toBe(0)
 })
 
 it('AGT-15 a clock from 1970 is waited for, a minute at most; then what is surely past is the floor', async () => {

@@ -28,6 +28,8 @@ let toStart: Readonly<Record<string, unknown>>
 let toPoll: { readonly status: number; readonly body: Readonly<Record<string, unknown>> } | undefined
 let starts: number
 let polls: number
+/** What the element said that it can show. */
+let display: string | null
 
 beforeAll(async () => {
   ;[browser, site] = await Promise.all([launchBrowser(), tvSite()])
@@ -49,6 +51,7 @@ beforeEach(async () => {
     const { pathname } = new URL(route.request().url())
     if (pathname === '/start') {
       starts++
+      display = new URLSearchParams(route.request().postData() ?? '').get('device_display')
       return say(toStart)
     }
     if (pathname !== '/token') {
@@ -142,6 +145,34 @@ describe('<latchkey-link>', () => {
     }
   })
 
+  it('DEV-23 AGT-03 the number for the phone takes the place of the square; the code stays; a new code has none', async () => {
+    await put()
+    await inState(page, 'waiting')
+    expect(display).toBe('number')
+    toPoll = { status: 400, body: { error: 'authorization_pending', number: '58' } }
+    await pass(5)
+    await inState(page, 'opened')
+    expect(await partText(page, 'number')).toBe('58')
+    expect(await partText(page, 'title')).toBe('Continue on your phone')
+    expect(await partText(page, 'status')).toBe('Check that your phone shows this code, and tap 58')
+    expect(await page.locator('latchkey-link [part=code] span').allInnerTexts()).toEqual(['WDJB', 'MJHT'])
+    expect(await page.locator('latchkey-link :is([part=qr], [part=line]):visible').count()).toBe(0)
+    toPoll = undefined
+    await pass(5)
+    await inState(page, 'retrying')
+    expect(await partText(page, 'number')).toBe('58')
+    toPoll = PENDING
+    await pass(10)
+    await inState(page, 'opened')
+    await pass(600)
+    await inState(page, 'expired')
+    expect(await page.locator('latchkey-link [part=number]').textContent()).toBe('')
+    await page.keyboard.press('Enter')
+    await inState(page, 'waiting')
+    expect(await page.locator('latchkey-link [part=number]').isVisible()).toBe(false)
+    expect(await page.locator('latchkey-link [part=qr]').isVisible()).toBe(true)
+  })
+
   it('counts down, and waits through a network that fails, in words', async () => {
     await put()
     await inState(page, 'waiting')
@@ -224,6 +255,9 @@ describe('<latchkey-link>', () => {
       }
     }
     await look('waiting')
+    toPoll = { status: 400, body: { error: 'authorization_pending', number: '58' } }
+    await pass(5)
+    await look('opened')
     toPoll = undefined
     await pass(5)
     await look('retrying')

@@ -41,8 +41,10 @@ async function race(
   const wonAt = atApproval.filter(isWon).length
   const wonAfter = after.filter(isWon).length
   const rest = (answers: readonly WireAnswer[]) => answers.filter((answer) => !isWon(answer)).map(errorOf)
-  for (const error of rest(atApproval)) expect([...BEFORE, ...LOST]).toContain(error)
-  for (const error of rest(after)) expect(LOST).toContain(error)
+  // Two servers on one file may find it locked: then nothing was written, and the same poll may come again.
+  const busy = 'temporarily_unavailable'
+  for (const error of rest(atApproval)) expect([...BEFORE, ...LOST, busy]).toContain(error)
+  for (const error of rest(after)) expect([...LOST, busy]).toContain(error)
   return wonAt + wonAfter
 }
 

@@ -2,8 +2,10 @@ import { existsSync, mkdtempSync, readdirSync, readFileSync, rmSync, statSync, w
 import { createServer } from 'node:net'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
+import { openStore } from '@latchkey/server'
 import { DEVICE_CODE_GRANT, systemHost } from '@latchkey/shared'
 import { afterEach, beforeEach, describe, expect, it } from 'vitest'
+import type { User } from '../../server/src/oauth/records.ts'
 import { type Run, type ServerTerminal, serverTerminal } from '../support/server-terminal.ts'
 import { PASSWORD } from '../support/test-server.ts'
 
@@ -44,7 +46,8 @@ describe('latchkey', () => {
       .join()
 
   describe('user', () => {
-    const add = (email: string, options = '') => run(`user add ${email} --password-stdin${options}`, `${PASSWORD}\n`)
+    const add = (email: string, options = '', password = PASSWORD) =>
+      run(`user add ${email} --password-stdin${options}`, `${password}\n`)
 
     it('add prints the id and nothing else; the password is kept as a hash', async () => {
       const added = await add('Ana@Example.com', ' --name Ana')
@@ -61,20 +64,23 @@ describe('latchkey', () => {
       const { code, out, err } = await run('user list')
       expect([code, err]).toEqual([0, []])
       expect([...out].sort((a, b) => a.length - b.length)).toEqual([
-        `${id}\tana@example.com\tAna\tactive`,
-        expect.stringMatching(/^usr_.{22}\tbo@example\.com\tbo\tactive\tadmin$/),
+        `${id}\tana@example.com\tAna\tactive\tpassword`,
+        expect.stringMatching(/^usr_.{22}\tbo@example\.com\tbo\tactive\tpassword\tadmin$/),
       ])
       const json = (await run('user list --json')).out.map((line) => JSON.parse(line))
-      expect(json).toContainEqual({ id, email: 'ana@example.com', name: 'Ana', admin: false, state: 'active' })
+      expect(json).toContainEqual({
+        ...{ id, email: 'ana@example.com', name: 'Ana', admin: false, state: 'active' },
+        ...{ password: true, second_factor: false, passkeys: 0, upstreams: [] },
+      })
       expect(JSON.stringify(json)).not.toContain('argon2')
     })
 
     it('disable, enable and passwd', async () => {
       await add('ana@example.com')
       expect(await run('user disable ANA@example.com')).toEqual({ code: 0, out: [], err: ['Disabled ana@example.com'] })
-      expect((await run('user list')).out[0]).toMatch(/\tdisabled$/)
+      expect((await run('user list')).out[0]).toMatch(/\tdisabled\t/)
       expect((await run('user enable ana@example.com')).code).toBe(0)
-      expect((await run('user list')).out[0]).toMatch(/\tactive$/)
+      expect((await run('user list')).out[0]).toMatch(/\tactive\t/)
       const before = onDisk()
       const changed = await run('user passwd ana@example.com --password-stdin', 'another long sentence\n')
       expect(changed).toEqual({
@@ -96,7 +102,37 @@ describe('latchkey', () => {
         const refused = await run('user add ana@example.com --password-stdin', `${password}\n`)
         expectError(refused, 2, /a password (needs at least 15 characters|may have at most 1024 bytes)$/)
       }
+      expectError(await add('ana@example.com', '', 'Password12345678'), 2, /one of the first that anybody would try/)
+      expectError(
+        await add('ana.lopez@example.com', '', 'Ana.Lopez@Example1'),
+        2,
+        /names of the account or of the service/,
+      )
+      await add('ana@example.com')
       expectError(await run('user passwd ana@example.com --password-stdin', 'short\n'), 2, /at least 15/)
+    })
+
+    it('LOG-02 reset-second-factor, for a lost phone: not while the password is too short to stand alone', async () => {
+      const [id = ''] = (await add('ana@example.com')).out
+      const secondFactor = { sealedSecret: 'sealed', lastStep: 0, recoveryDigests: [], addedAt: 0 }
+      const put = async (changes: Partial<User>) => {
+        const store = await openStore(`sqlite:${join(folder, 'data', 'latchkey.db')}`)
+        const user = await store.users.get(id)
+        if (user === undefined) throw new Error('no such account')
+        await store.users.swap({ ...user, ...changes })
+        await store.close()
+      }
+      expectError(await run('user reset-second-factor ana@example.com'), 1, /has no second factor$/)
+      await put({ secondFactor, shortPassword: true })
+      expect((await run('user list')).out[0]).toMatch(/\tpassword and code$/)
+      expectError(await run('user reset-second-factor ana@example.com'), 1, /too short to stand alone: .*user passwd$/)
+      await run('user passwd ana@example.com --password-stdin', 'another long sentence\n')
+      expect(await run('user reset-second-factor ANA@example.com')).toEqual({
+        code: 0,
+        out: [],
+        err: ['No code is asked of ana@example.com any more; signed out of all browsers'],
+      })
+      expect(JSON.parse((await run('user list --json')).out[0] ?? '')).toMatchObject({ second_factor: false })
     })
 
     it('what cannot be done is told in one line', async () => {
@@ -129,6 +165,11 @@ describe('latchkey', () => {
         out: [],
         err: ['Added client tv'],
       })
+    })
+
+    it('DEV-23 add keeps what is asked of people elsewhere', async () => {
+      expect((await run('client add tv --auth none --elsewhere match --elsewhere-fallback block')).code).toBe(0)
+      expect(onDisk()).toMatch(/"elsewhere":"match","elsewhereFallback":"block"/)
     })
 
     it('CLI-05 rotate-secret prints another one, and the old one is gone', async () => {
@@ -171,6 +212,8 @@ describe('latchkey', () => {
       expectError(await run('client add usr_x --auth none'), 2, /usr_/)
       expectError(await run('client add robot --auth none --grant client_credentials'), 2, /prove who it is/)
       expectError(await run('client add robot --auth magic'), 2, /--auth takes one of none, client_secret_basic/)
+      expectError(await run('client add tv --auth none --elsewhere type'), 2, /takes one of allow, warn, match, block/)
+      expectError(await run('client add tv --auth none --elsewhere-fallback no'), 2, /takes one of letters, block/)
       expectError(await run('client add robot --auth none --grant password'), 2, /--grant takes device_code/)
       expectError(await run('client add robot --auth none --grant constructor'), 2, /--grant takes device_code/)
       expectError(await run('client add robot --auth none --scope library:burn'), 2, /"library:burn"/)
@@ -240,6 +283,24 @@ describe('latchkey', () => {
       await run('user add ana@example.com --password-stdin', PASSWORD)
       const { err } = await (await terminal.start(['serve'], /listening on/)).stop()
       expect(err.join()).not.toContain('No account yet')
+    })
+
+    it('WEB-10 a public server that tells nobody of new devices says so, and no other does', async () => {
+      const listen = JSON.stringify({ ...SERVE_ON, trusted_proxies: ['127.0.0.1'] })
+      const isPublic = {
+        LATCHKEY_ISSUER: 'https://id.example.com',
+        LATCHKEY_LISTEN: listen,
+        LATCHKEY_LOG_LEVEL: 'silent',
+      }
+      const notices = JSON.stringify({ smtp: { url: { env: 'SMTP' }, from: 'no-reply@example.com' } })
+      const said = async (environment: Record<string, string>) => {
+        const server = serverTerminal({ LATCHKEY_CONFIG: config, ...environment })
+        return (await (await server.start(['serve'], /listening on/)).stop()).err.join()
+      }
+      expect(await said(isPublic)).toContain('Nobody hears of a new device')
+      expect(await said({ LATCHKEY_LOG_LEVEL: 'silent' })).not.toContain('Nobody hears')
+      const told = { ...isPublic, LATCHKEY_NOTICES: notices, SMTP: 'smtp://127.0.0.1:1' }
+      expect(await said(told)).not.toContain('Nobody hears')
     })
 
     it('KEY-04 makes its secret once, for nobody else to read, and refuses one that is open to others', async () => {

@@ -53,6 +53,6 @@ describe('the built command', () => {
       stdout: expect.stringMatching(/^usr_[\w-]{22}\n$/),
       stderr: 'Added ana@example.com\n',
     })
-    expect(latchkey(['user', 'list']).stdout).toContain('ana@example.com\tana\tactive\n')
+    expect(latchkey(['user', 'list']).stdout).toContain('ana@example.com\tana\tactive\tpassword\n')
   })
 })

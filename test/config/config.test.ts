@@ -180,8 +180,12 @@ describe('configuration: mistakes', () => {
     [{ apis: {} }, 'apis: must be a list, […]'],
     [{ apis: [{ resource: 'https://a.example.com' }] }, 'apis[0].scopes: is missing'],
     [
+      { apis: [{ resource: 'https://a.example.com', scopes: { read: {} } }] },
+      'apis[0].scopes.read: must be a sentence, or one for each language, such as {"en": "See your library", "de": "Deine Bibliothek sehen"}',
+    ],
+    [
       { apis: [{ resource: 'https://a.example.com', scopes: { 'a.b c': '' } }] },
-      'apis[0].scopes["a.b c"]: must not be empty',
+      'apis[0].scopes["a.b c"]: must be a sentence, or one for each language, such as {"en": "See your library", "de": "Deine Bibliothek sehen"}',
     ],
     [{ clients: [{}] }, 'clients[0].client_id: is missing'],
     [{ clients: [{ client_id: 'tv', grant_types: [] }] }, 'clients[0].grant_types: must not be empty'],

@@ -55,7 +55,8 @@ describe('npm run demo', () => {
     await page.goto(address)
     // The code leaves the address at once.
     expect(page.url()).not.toContain(userCode)
-    expect(await page.textContent('main')).toContain(userCode)
+    // Its last letters are shown to nobody who has not signed in.
+    expect(await page.textContent('main')).toContain(`${userCode.slice(0, 5)}••••`)
     await page.getByLabel('Email').fill(EMAIL)
     await page.getByLabel('Password').fill(password)
     await page.getByRole('button', { name: 'Sign in' }).click()
@@ -66,7 +67,8 @@ describe('npm run demo', () => {
     }
     expect(shown).toContain('See your library and what you watch')
     await page.getByRole('button', { name: 'Yes, link it' }).click()
-    expect(await page.textContent('h1')).toBe('Living room TV is ready')
+    // Which of both, is for who is faster: this page or the TV.
+    expect(await page.textContent('h1')).toMatch(/^(Linked\. Go back to Living room TV|Living room TV is ready)$/)
 
     const [text] = await demo.until(/Linked as Demo \(demo@example\.com\)[\s\S]*That was all of it/)
     expect(text).toMatch(/GET http:\/\/localhost:\d+\/library\n\s+200 \{"library_of":"usr_[\w-]+"/)

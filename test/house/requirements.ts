@@ -147,8 +147,8 @@ DEV-18 | OURS | 10027§6.1.7, §6.2.1 | Only registered devices start a flow unl
 DEV-19 | MUST | 8628§5.6, 8252§8.5 | A secret shipped inside an app proves no identity
 DEV-20 | OURS | 10027§6.1.9, §6.1.12 | Scopes may be kept from the device flow; its tokens are key-bound by default
 DEV-21 | OURS | 10027§6.1.11 | Starting flows is limited by client, address and number of live codes
-DEV-22 | OURS | 10027§6.1.4, §6.1.6 | A code opened by two accounts is refused; an operator can end what came of a code, client or time
-DEV-23 | SHOULD | 10027§2, §6.1.1 | Device and person far apart: a warning, and the code typed by hand
+DEV-22 | OURS | 10027§6.1.4, §6.1.6 | A code opened by two accounts is refused; a report contains whoever began it; an operator can end what came of a code, client or time
+DEV-23 | SHOULD | 10027§2, §6.1.1 | Device and person far apart: a warning, and a proof that the person sees the screen; policy may block
 DEV-24 | OURS OPT | 10027§6.1.17 | Digits of a serial number as proof of presence
 DEV-25 | MUST | 10027§2, §6.2 | The risks, and when not to use the flow, are written down
 # Verification page
@@ -156,7 +156,7 @@ WEB-01 | MUST | 8628§3.3 | The flow begins at the verification address, and the
 WEB-02 | SHOULD | 8628§3.3.1, §5.4 | From the complete address the code is shown and confirmed, never approved by itself
 WEB-03 | OURS | 9110§9.2.1 | A GET changes nothing
 WEB-04 | SHOULD | 8628§5.4, 10027§6.1.14 | Consent shows who asks, what for, from where and when; refusing is as prominent as allowing
-WEB-05 | SHOULD | 8628§3.3, 10027§6.1.13-14 | The page says when to decline, and sends the person back to the device
+WEB-05 | SHOULD | 8628§3.3, 10027§6.1.13-14 | The page says when to decline, has a button to report, and sends the person back to the device
 WEB-06 | OURS | 9700§4.2 | The code leaves the address at once and stays in no title, referrer or log
 WEB-07 | OURS | 8628§5.1 | Unknown, expired and used codes look the same
 WEB-08 | OURS | Core§3.1.2.1 | An old sign-in is repeated before consent

@@ -18,15 +18,15 @@ const SIZES = [
   { width: 480, height: 320 },
 ] as const
 /** What the page must not hide: rectangles of everything that is drawn, as `name: left top right bottom`. */
-const DRAWN = `[...document.querySelectorAll('#brand svg, #brand span, #title, #lead, #address, #code, #ask, #ok, #status, #card, .drawing, #timer')]
+const DRAWN = `[...document.querySelectorAll('#brand svg, #brand span, #title, #lead, #address, #code, #ask, #ok, #status, #card, #number-ask, #digits, .drawing, #timer')]
   .map((element) => ({ name: element.id || element.localName, box: element.getBoundingClientRect().toJSON() }))
   .filter(({ box }) => box.width > 0)`
-/** Height of the capital H in the element's own font and size, as drawn. */
-const CAPITAL = (id: string) => `(() => {
+/** Height of the capital H, or of an 8, in the element's own font and size, as drawn. */
+const CAPITAL = (id: string, letter = 'H') => `(() => {
   const style = getComputedStyle(document.getElementById('${id}'))
   const pen = document.createElement('canvas').getContext('2d')
   pen.font = style.fontWeight + ' ' + style.fontSize + ' ' + style.fontFamily
-  return pen.measureText('H').actualBoundingBoxAscent
+  return pen.measureText('${letter}').actualBoundingBoxAscent
 })()`
 
 interface Drawn {
@@ -104,6 +104,27 @@ describe.each(SIZES)('$width x $height', (size) => {
     expect(modulePixels).toBeGreaterThanOrEqual(4)
     expect(modulePixels * (qrMatrix(text)?.size ?? 0)).toBeGreaterThanOrEqual(size.width / 4)
     expect(await decodeQr(await kiosk.page.screenshot())).toBe(text)
+  })
+
+  it('DEV-23 the number for the phone is the largest thing there, and leaves code and address where they were', async () => {
+    const kiosk = await hang(size)
+    await kiosk.show({ kind: 'opened', request: shownRequest(kiosk.host) }, 'Continue on your phone')
+    const places = () => Promise.all(['#code', '#address', '#title', '#timer'].map((id) => leftTop(kiosk.page, id)))
+    const before = await places()
+    await showNumber(kiosk)
+    expect((await kiosk.page.locator('#number').innerText()).split(/\s*\n\s*/)).toEqual(['On your phone, tap', '58'])
+    expect(await kiosk.page.locator('.drawing:visible').count()).toBe(0)
+    const [digit, letter] = [
+      await kiosk.page.evaluate<number>(CAPITAL('digits', '8')),
+      await kiosk.page.evaluate<number>(CAPITAL('code')),
+    ]
+    expect(digit).toBeGreaterThanOrEqual(size.height / 5)
+    expect(digit).toBeGreaterThan(letter)
+    await expectInside(kiosk.page, size)
+    expect(await axeFindings(kiosk.page)).toEqual([])
+    // On a panel of a few inches the picture gives way to what is larger.
+    if (size.height > 420) expect(await places()).toEqual(before)
+    expect(complaints).toEqual([])
   })
 
   it('UX-07 nothing for axe to find, nothing outside the margin, nothing to complain about, whatever the state', async () => {
@@ -192,6 +213,26 @@ describe('changes in place', () => {
     kiosk.screen.show(troubled)
     await kiosk.page.locator('#status', { hasText: 'No connection. Trying again in 20 s.' }).waitFor()
     expect(await places()).toEqual(before)
+  })
+
+  it('DEV-23 AGT-07 the number stays through trouble, goes with its code, and a new code has none', async () => {
+    const kiosk = await hang()
+    await showNumber(kiosk)
+    const request = shownRequest(kiosk.host, { number: '58' })
+    kiosk.screen.show({ kind: 'retrying', request, reason: 'Why.', inSeconds: 20 })
+    await kiosk.page.locator('#status', { hasText: 'No connection. Trying again in 20 s.' }).waitFor()
+    expect(await kiosk.page.locator('#digits').innerText()).toBe('58')
+    await kiosk.show(failed('expired'), 'This code has run out')
+    expect(await kiosk.page.locator('#number').textContent()).toBe('')
+    await kiosk.show(waiting(kiosk, { userCode: 'BCDF-GHJK' }), 'Link with your phone')
+    expect(await kiosk.page.locator('#number').isVisible()).toBe(false)
+    expect(await kiosk.page.locator('#card').isVisible()).toBe(true)
+  })
+
+  it('DEV-23 UX-07 who cannot see the screen hears the number', async () => {
+    const kiosk = await hang()
+    await showNumber(kiosk)
+    expect(await kiosk.page.locator('[role=status]').textContent()).toBe('On your phone, tap 58')
   })
 
   it('AGT-07 the time runs down in the page, and the code leaves it at the end though nobody says so', async () => {
@@ -328,6 +369,12 @@ it('SES-03 the policy is in force: a script, a style or a request of elsewhere d
 async function leftTop(page: Page, selector: string): Promise<readonly [number, number]> {
   const box = await page.locator(selector).boundingBox()
   return [box?.x ?? Number.NaN, box?.y ?? Number.NaN]
+}
+
+/** Somebody elsewhere has opened the code. */
+async function showNumber(kiosk: ServedKiosk & { readonly page: Page }): Promise<void> {
+  kiosk.screen.show({ kind: 'opened', request: shownRequest(kiosk.host, { number: '58' }) })
+  await kiosk.page.locator('#digits', { hasText: '58' }).waitFor()
 }
 
 /** Everything that is drawn keeps 5 % of the screen free on each side, and no two things lie on each other. */

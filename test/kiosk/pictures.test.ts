@@ -87,6 +87,12 @@ describe('the files of the screen', () => {
       svg: 'code.svg',
       png: 'code.png',
     })
+    expect(state()).not.toHaveProperty('number')
+  })
+
+  it('DEV-23 name the number for the phone, once there is one', async () => {
+    await write({ kind: 'opened', request: shownRequest(host, { number: '58' }) })
+    expect(state()).toMatchObject({ state: 'code', opened: true, number: '58' })
   })
 
   it.each([

@@ -55,6 +55,7 @@ it('AGT-03 a code comes with the address, the complete address as it was sent, a
     expiresAtMonotonic: now + 600_000,
     lifetimeSeconds: 600,
     opened: false,
+    number: undefined,
     trouble: undefined,
   })
 })
@@ -76,6 +77,16 @@ it('a code that was opened stays opened through trouble, and its ring goes on; a
     opened: false,
     lifetimeSeconds: 300,
   })
+})
+
+it('DEV-23 the number is that of the request on show: it says that somebody has opened it, and a new code has none', () => {
+  const numbered = shownRequest(host, { number: '58' })
+  const state = screenStateOf({ kind: 'waiting', request: numbered }, code, now)
+  expect(state).toEqual({ ...code, opened: true, number: '58' })
+  expect(screenData(state, now)).toMatchObject({ state: 'code', opened: true, number: '58' })
+  const next = screenStateOf({ kind: 'waiting', request: shownRequest(host, { userCode: 'BCDF-GHJK' }) }, state, now)
+  expect(next).toMatchObject({ opened: false, number: undefined })
+  expect(screenData(next, now)).not.toHaveProperty('number')
 })
 
 it('words of others steer nothing: invisible marks and control characters are gone, and a square with some is not drawn', () => {

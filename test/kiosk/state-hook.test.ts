@@ -61,6 +61,7 @@ it('AGT-03 tells the state, in variables and as JSON, first of all the one that 
     LATCHKEY_VERIFICATION_URI_COMPLETE: 'https://id.northwind.example/link?user_code=WDJB-MJHT',
     LATCHKEY_EXPIRES_IN: '600',
     LATCHKEY_OPENED: '1',
+    LATCHKEY_NUMBER: undefined,
     LATCHKEY_NAME: undefined,
     LATCHKEY_MESSAGE: undefined,
     LATCHKEY_RETRY_IN: undefined,
@@ -72,6 +73,14 @@ it('AGT-03 tells the state, in variables and as JSON, first of all the one that 
   expect(run(1).command).toBe('show')
   expect(run(1).env).toMatchObject({ LATCHKEY_STATE: 'linked', LATCHKEY_NAME: 'Ana; rm -rf /' })
   expect(run(1).env['LATCHKEY_USER_CODE']).toBeUndefined()
+})
+
+it('DEV-23 tells the number for the phone', () => {
+  const { screen, run, hook, host } = hooked()
+  screen.show({ kind: 'waiting', request: shownRequest(host, { number: '58' }), opened: true })
+  hook.start()
+  expect(run(0).env['LATCHKEY_NUMBER']).toBe('58')
+  expect(JSON.parse(run(0).input)).toMatchObject({ opened: true, number: '58' })
 })
 
 it('STO-06 passes on the environment, but nothing of the agent’s own', () => {

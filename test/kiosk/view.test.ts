@@ -35,6 +35,20 @@ it('AGT-03 opened on a phone, the square steps back, and the code and the addres
   })
 })
 
+it('DEV-23 a number takes the place of the square, and the code stays to be compared', () => {
+  for (const hasSquare of [true, false]) {
+    const view = viewOf({ ...CODE, opened: true, number: '58' }, { ...around, hasSquare })
+    expect(view).toMatchObject({
+      picture: 'number',
+      title: 'Continue on your phone',
+      ask: 'Check that it shows this code',
+      groups: ['WDJB', 'MJHT'],
+      number: { ask: 'On your phone, tap', digits: '58' },
+    })
+  }
+  expect(viewOf({ ...CODE, opened: true, number: '58' }, { ...around, secondsSince: 600 }).number).toBeUndefined()
+})
+
 it('AGT-07 the code is gone with its last second, whether or not anybody says so', () => {
   expect(viewOf(CODE, { ...around, secondsSince: 599.9 }).groups).toEqual(['WDJB', 'MJHT'])
   const over = viewOf(CODE, { ...around, secondsSince: 600 })

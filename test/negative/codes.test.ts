@@ -21,7 +21,10 @@ const anonymous = (body: string, code: string) =>
   body
     .replaceAll(code, 'CODE')
     .replaceAll([...code.replace('-', '')].join(' '), 'LETTERS')
+    .replaceAll(`${code.slice(0, 4)}-••••`, 'VEILED')
+    .replaceAll([...code.slice(0, 4)].join(' '), 'LETTERS')
     .replace(/name="csrf" value="[^"]+"/g, '')
+    .replace(/&quot;challenge&quot;:&quot;[^&]+/, '')
 
 const showsDevice = (body: string) => body.includes('name="answer"')
 
@@ -80,6 +83,20 @@ describe('codes that people bring', () => {
     const preview = server.browser()
     await preview.open(`/link?user_code=${user_code}`)
     await server.app.inject({ method: 'HEAD', url: `/link?user_code=${user_code}` })
+    expect(await record()).toEqual(before)
+    // A signed-in browser that only looks ahead: it may ask for every page and gets none.
+    const ahead = await signedIn(server, 'cy@example.com')
+    for (const [name, value] of [
+      ['sec-purpose', 'prefetch;prerender'],
+      ['purpose', 'prefetch'],
+      ['x-moz', 'prefetch'],
+    ] as const) {
+      for (const url of [`/link?user_code=${user_code}`, '/link/device']) {
+        const cookie = [...ahead.cookies].map((pair) => pair.join('=')).join('; ')
+        const answer = await server.app.inject({ url, headers: { cookie, [name]: value } })
+        expect([answer.statusCode, answer.headers['set-cookie']]).toEqual([503, undefined])
+      }
+    }
     expect(await record()).toEqual(before)
     await browser.open(`/link?user_code=${user_code}`)
     for (const url of ['/link/device?answer=approve', '/link/device?answer=deny', '/sign-out', '/link/device']) {

@@ -21,12 +21,16 @@ describe('browser sessions over https', () => {
     await browser.open('/sign-in')
     const answer = await browser.submit('/sign-in', { email: EMAIL, password: PASSWORD })
     expect(answer.cookies.map((cookie) => cookie.name).sort()).toEqual([
+      '__Host-latchkey-known',
       '__Host-latchkey-session',
       '__Host-latchkey-visit',
     ])
     for (const cookie of answer.cookies) {
       expect(cookie).toMatchObject({ path: '/', secure: true, httpOnly: true, sameSite: 'Lax' })
-      for (const member of ['domain', 'maxAge', 'expires']) expect(cookie).not.toHaveProperty(member)
+      expect(cookie).not.toHaveProperty('domain')
+      // Which browsers are known outlives the browser; who is signed in does not.
+      if (cookie.name === '__Host-latchkey-known') expect(cookie.maxAge).toBe(400 * 24 * 3600)
+      else for (const member of ['maxAge', 'expires']) expect(cookie).not.toHaveProperty(member)
     }
     const id = browser.cookies.get('__Host-latchkey-session') ?? ''
     expect(Buffer.from(id, 'base64url').length).toBeGreaterThanOrEqual(16)
@@ -196,6 +200,7 @@ describe('browser sessions', () => {
       expect(policy.get('frame-ancestors')).toBe("'none'")
       expect(policy.get('style-src')).toBe("'self'")
       expect(policy.get('script-src') ?? "'self'").toBe("'self'")
+      expect(policy.get('connect-src')).toBe("'self' ws://localhost:8080")
       expect([...policy.values()].join(' ')).not.toMatch(/unsafe|\*|data:|https?:/)
       expect(page.body).not.toMatch(/<script(?![^>]* src="\/)|<style|\son\w+=|\sstyle=|javascript:/i)
     }

@@ -19,6 +19,7 @@ import {
 } from '@latchkey/verifier-web'
 import { gallery } from '@latchkey/verifier-web/gallery'
 import { describe, expect, it } from 'vitest'
+import { plural } from '../../verifier-web/src/sentence.ts'
 import { PSEUDO } from './pseudo-locale.ts'
 
 const ENGLISH = negotiateLocale('en')
@@ -36,6 +37,7 @@ const tv: DeviceModel = {
   model: 'Northwind N55',
   software: 'app 4.2',
   userCode: 'WDJB-MJHT',
+  arrived: 'address',
   startedSecondsAgo: 40,
   expiresInSeconds: 521,
   address: '203.0.113.7',
@@ -53,8 +55,13 @@ const player: ConsentModel = {
 }
 
 /** The text of a page in order, without tags. */
+/** Without what waits in the page until something happens. */
+function still(html: string): string {
+  return html.replace(/<template[\s\S]*?<\/template>/g, '')
+}
+
 function text(html: string): string {
-  return html
+  return still(html)
     .replace(/<head>[\s\S]*?<\/head>/, '')
     .replace(/<[^>]+>/g, ' ')
     .replace(/\s+/g, ' ')
@@ -69,7 +76,7 @@ function expectInOrder(page: string, order: readonly string[]): void {
 }
 
 function device(changes: Partial<DeviceModel> = {}): string {
-  return devicePage(chrome, { ...tv, ...changes })
+  return still(devicePage(chrome, { ...tv, ...changes }))
 }
 
 describe('every page', () => {
@@ -78,11 +85,12 @@ describe('every page', () => {
     ({ html }) => {
       const page = html()
       expect(page).toMatch(/^<!doctype html><html lang="en" dir="ltr">/)
-      expect(page).not.toMatch(/<script|<style|<[^>]+\s(style|on\w+)=|http-equiv|javascript:/i)
+      const ours = /<script type="module" src="\/assets\/\w+\.[0-9a-f]{12}\.js"><\/script>/g
+      expect(page.replace(ours, '')).not.toMatch(/<script|<style|<[^>]+\s(style|on\w+)=|http-equiv|javascript:/i)
       const forms = page.match(/<form[\s\S]*?<\/form>/g) ?? []
       for (const form of forms) {
         expect(form).toMatch(
-          /^<form method="post" action="\/(link|link\/device|sign-in|sign-out|authorize\/consent|logout\/confirm)"/,
+          /^<form method="post" action="\/(link|sign-in|sign-out|authorize|logout|language|account|undo)(\/[\w%./-]+)?"/,
         )
         expect(form).toContain('<input type="hidden" name="csrf"')
       }
@@ -176,20 +184,6 @@ describe('the code entry page', () => {
     expect(text(linkPage(chrome, { problem: 'unknown' }))).not.toMatch(/unknown|expired|used/i)
   })
 
-  it('DEV-23 a code that came with an address from elsewhere must be typed: the page says why, and shows none', () => {
-    const page = linkPage(chrome, { elsewhere: true })
-    expectInOrder(text(page), [
-      'Link a device',
-      'Type the code that you see on its screen.',
-      'This device is on another network than this phone.',
-      'If someone sent you a code or a link, stop here: nobody from support will ever ask for this.',
-      'Continue',
-      'ana@example.com Sign out',
-    ])
-    expect(page).toContain('notice warn')
-    expect(page).not.toMatch(/<input[^>]* name="user_code"[^>]* value=/)
-  })
-
   it('WEB-04 somebody signed in sees as whom, with the way out', () => {
     const page = linkPage(chrome, {})
     expect(text(page)).toContain('You are signed in ana@example.com Sign out')
@@ -222,17 +216,17 @@ describe('the sign-in page', () => {
 })
 
 describe('the decision page', () => {
-  it('WEB-02 WEB-04 WEB-05 shows everything one decides by, in its order', () => {
+  it('WEB-02 WEB-04 WEB-05 shows everything one decides by: what was seen first, then what is claimed', () => {
     const order = [
       'Say yes only if you started this and it is in front of you now.',
+      'Started 40 seconds ago',
+      'On the same network as this phone',
+      'Its code came with a link',
+      'Signs in to Northwind TV',
+      'Its screen must show WDJB-MJHT',
       'Living room TV',
       'says it is Northwind N55 · app 4.2',
       'Its own words, not checked',
-      'Signs in to Northwind TV',
-      'Started 40 seconds ago',
-      'On the same network as this phone',
-      '203.0.113.7',
-      'Its screen must show WDJB-MJHT',
       'It will be able to',
       'See your library',
       'Stay signed in until you remove it',
@@ -240,8 +234,25 @@ describe('the decision page', () => {
       '8 minutes left to answer',
       'Not mine',
       'Yes, link it',
+      'Someone sent me this code',
     ]
     expectInOrder(text(device()), order)
+  })
+
+  it('WEB-05 refusing, agreeing and reporting are one tap each, in this order', () => {
+    const answers = (page: string) => page.match(/name="(answer|number)" value="\w+"/g)
+    expect(answers(device())).toEqual(['deny', 'approve', 'report'].map((value) => `name="answer" value="${value}"`))
+  })
+
+  it.each([
+    ['typed', 'tick', 'You typed its code here'],
+    ['address', 'eye', 'Its code came with a link'],
+    ['website', 'warning', 'A website brought you here with its code'],
+  ] as const)('WEB-01 WEB-04 how the code came, %s, is told as what the server knows', (arrived, sign, said) => {
+    const page = device({ arrived })
+    expect(/icon (\w+)"(?:(?!icon ).)*(?:typed its code|Its code came|website brought)/.exec(page)?.[1]).toBe(sign)
+    expect(text(page)).toContain(said)
+    expect(text(page).includes('Nobody from support will ever ask for this.')).toBe(arrived === 'website')
   })
 
   it('WEB-04 what it learns of the account comes first among its abilities, in words', () => {
@@ -257,19 +268,80 @@ describe('the decision page', () => {
     expect(text(device())).not.toMatch(/See your (name|email)/)
   })
 
-  it('WEB-05 another network brings the warning that names the trick; the same one does not', () => {
+  it('WEB-05 DEV-23 another network brings the warning that names the trick; the same one does not', () => {
     const warning = 'Nobody from support will ever ask for this.'
     expect(text(device())).not.toContain(warning)
     const page = text(device({ network: 'suspicious' }))
-    expect(page).toContain(`On another network than this phone Its address is 203.0.113.7`)
-    expect(page).toContain(warning)
+    expect(page).toContain('On another network than this phone Its address is 203.0.113.7')
+    expect(page).toContain(`${warning} If the device is not in front of you, someone may be trying to sign in as you.`)
   })
 
   it('DEV-23 where another network is usual, the fact is told without a warning', () => {
     const page = device({ network: 'other' })
     expect(text(page)).toContain('On another network than this phone Its address is 203.0.113.7')
-    expect(page).not.toContain('notice warn')
+    expect(page).not.toContain('class="notice')
     expect(page).not.toContain('icon warning')
+  })
+
+  it('DEV-23 WEB-04 a place is told only where it differs, in the language of the page, and makes the warning stronger', () => {
+    const abroad = { network: 'suspicious', countries: { phone: 'PT', device: 'DE' } } as const
+    const page = device(abroad)
+    expect(text(page)).toContain('In another country This phone: Portugal · device: Germany')
+    expect(text(page)).toContain('If it is not in front of you, someone is trying to sign in as you.')
+    expect(page).toContain('class="notice bad"')
+    expect(page).not.toContain('203.0.113.7')
+    const pseudo = text(devicePage({ ...chrome, locale: PSEUDO }, { ...tv, ...abroad }))
+    expect(pseudo).toContain('גרמניה')
+    const near = text(device({ network: 'suspicious', countries: { phone: 'PT', device: 'PT' } }))
+    expect(near).toContain('On another network, in the same country')
+    expect(near).not.toMatch(/Portugal|203\.0\.113\.7/)
+    const allowed = device({ ...abroad, network: 'other' })
+    expect(text(allowed)).toContain('In another country This phone: Portugal')
+    expect(allowed).not.toContain('class="notice')
+    expect(text(device({ countries: abroad.countries }))).not.toContain('Portugal')
+  })
+
+  it('DEV-23 a number takes the place of the yes: three buttons that look alike, then the way out', () => {
+    const page = device({ network: 'suspicious', proof: { kind: 'number', choices: ['58', '17', '92'] } })
+    expectInOrder(text(page), [
+      'Check the screen',
+      'Its code is WDJB-MJHT',
+      'Living room TV',
+      'It will be able to',
+      'as ana@example.com Switch',
+      'Which number does the device show?',
+      'You have one try.',
+      '58',
+      '17',
+      '92',
+      'I can’t see the device',
+      'Someone sent me this code',
+    ])
+    expect(page).not.toContain('value="approve"')
+    const buttons = page.match(/<button[^>]*name="number"[^>]*>[\s\S]*?<\/button>/g) ?? []
+    expect(new Set(buttons.map((button) => button.replace(/\d\d/g, '··'))).size).toBe(1)
+    expect(buttons).toHaveLength(3)
+  })
+
+  it('DEV-23 letters take the place of the yes: their form has no other answer that Enter could give', () => {
+    const page = device({ network: 'suspicious', userCode: 'WDJB-••••', proof: { kind: 'letters' } })
+    expectInOrder(text(page), ['Its screen must show WDJB-••••', 'The last 4 letters on its screen', 'Yes, link it'])
+    expect(page).not.toMatch(/MJHT|M J H T/)
+    const form = /<form[^>]*class="fields">[\s\S]*?<\/form>/.exec(page)?.[0] ?? ''
+    expect(form.match(/value="(?!token)\w+"/g)).toEqual(['value="approve"'])
+    expect(form).toMatch(/<input id="letters"[^>]* autocomplete="off"/)
+    expect(form).not.toContain('aria-invalid')
+  })
+
+  it.each([
+    ['format', 'Type the last 4 letters of its code, those after the dash.'],
+    ['wrong', 'These are not its letters. Read them off the screen again.'],
+    ['last', 'You have one more try.'],
+  ] as const)('DEV-23 UX-03 letters that were %s: the page says so at the field and in its title', (problem, said) => {
+    const page = device({ userCode: 'WDJB-••••', proof: { kind: 'letters', problem } })
+    expect(text(page)).toContain(said)
+    expect(page).toContain('<title>Check the letters · Northwind TV</title>')
+    expect(page).toMatch(/<input id="letters"[^>]* aria-invalid="true" aria-describedby="problem hint"/)
   })
 
   it('DEV-19 a tick stands before the name only where who asks has proven it', () => {
@@ -393,13 +465,49 @@ describe('signing out', () => {
 
 describe('outcomes and trouble', () => {
   it('WEB-05 after the answer the person is sent back to the device', () => {
-    const approved = text(outcomePage(chrome, { outcome: 'approved', device: 'Living room TV' }))
-    expect(approved).toContain('Living room TV is ready')
-    expect(approved).toContain('Go back to it; you can close this page.')
-    expect(approved).toContain('Linked to ana@example.com')
-    expect(text(outcomePage(chrome, { outcome: 'approved' }))).toContain('Your device is ready')
+    const page = outcomePage(chrome, { outcome: 'approved', device: 'Living room TV' })
+    expect(text(page)).toContain('Linked. Go back to Living room TV')
+    expect(text(page)).toContain('It goes on by itself; you can close this page.')
+    expect(text(page)).toContain('Linked to ana@example.com')
+    expect(text(outcomePage(chrome, { outcome: 'approved' }))).toContain('Linked. Go back to your device')
     expect(text(outcomePage(chrome, { outcome: 'denied' }))).toContain('Nothing was linked')
     expect(text(outcomePage(chrome, { outcome: 'used' }))).toContain('This code was already used')
+  })
+
+  it('WEB-05 after a yes: the device has come for it, or did not in time', () => {
+    const ready = text(outcomePage(chrome, { outcome: 'ready', device: 'Living room TV' }))
+    expect(ready).toContain('Living room TV is ready')
+    expect(ready).toContain('Go back to it; you can close this page.')
+    expect(ready).toContain('Linked to ana@example.com')
+    expect(text(outcomePage(chrome, { outcome: 'ready' }))).toContain('Your device is ready')
+    const missed = text(outcomePage(chrome, { outcome: 'missed', device: 'Living room TV' }))
+    expect(missed).toContain('Living room TV did not answer in time So it was not linked.')
+    expect(missed).toContain('Press OK on it for a new code.')
+    expect(missed).not.toContain('Linked to')
+    expect(text(outcomePage(chrome, { outcome: 'missed' }))).toContain('Your device did not answer in time')
+  })
+
+  it('UX-03 what the page may have to say later waits in it, and who cannot see it will hear: none of it is in a script', () => {
+    const page = outcomePage(chrome, { outcome: 'approved', device: 'Living room TV' })
+    expect(page).toContain('<p class="heard" role="status" data-live="approved" data-events="/id/link/events"')
+    const waiting = [...page.matchAll(/<template data-for="([\w-]+)"([^>]*)>([\s\S]*?)<\/template>/g)]
+    expect(
+      waiting.map(([, on, , words = '']) => [on, /<h1>(.*?)<\/h1>/.exec(words)?.[1]?.replace(/<[^>]+>/g, '')]),
+    ).toEqual([
+      ['waiting', 'Linked. Waiting for Living room TV…'],
+      ['linked', 'Living room TV is ready'],
+      ['missed', 'Living room TV did not answer in time'],
+    ])
+    expect(waiting[2]?.[2]).toContain(`data-title="The device did not answer in time · ${chrome.brand}"`)
+    expect(waiting[2]?.[2]).toContain('data-next="Type the new code"')
+    expect(waiting[2]?.[3]).not.toContain('Linked to')
+    for (const outcome of ['ready', 'missed', 'denied', 'used'] as const) {
+      expect(outcomePage(chrome, { outcome })).not.toMatch(/<script|<template|data-live/)
+    }
+    const open = devicePage(chrome, tv)
+    expect(open).toMatch(/data-live="open" data-events="\/id\/link\/events" data-tag="en" data-seconds="521"/)
+    expect(open).toMatch(/<template data-for="last-minute"><p class="left warn" data-news>.*?<\/template>/)
+    expect(devicePage(chrome, { ...tv, expiresInSeconds: 59 })).not.toContain('<template')
   })
 
   it('DEV-23 OI-06 what the operator does not allow is said with the reason and what to do', () => {
@@ -409,7 +517,27 @@ describe('outcomes and trouble', () => {
     expect(elsewhere).toContain('If someone sent you the code, stop here.')
     const weak = text(outcomePage(chrome, { outcome: 'too_weak' }))
     expect(weak).toContain('This device needs a stronger sign-in')
-    expect(weak).toContain('nothing was linked. Ask whoever looks after the device.')
+    expect(weak).toContain('nothing was linked. A passkey may do')
+  })
+
+  it('WEB-05 DEV-22 a report is thanked for with what was done and no more, and with what to do about a password', () => {
+    const reported = (contained?: 'network' | 'key') =>
+      text(outcomePage(chrome, { outcome: 'reported', ...(contained && { contained }) }))
+    expect(reported()).toContain('Thank you. Nothing was linked The device that asked gets no access.')
+    expect(reported()).not.toContain('shut out')
+    expect(reported('key')).toContain('The device that asked is shut out. Whoever runs this service has been told.')
+    expect(reported('network')).toContain('and so are others that were started from the same place')
+    for (const page of [reported(), reported('key'), reported('network')]) {
+      expect(page).toContain('type a password on another page, change it now')
+    }
+  })
+
+  it('DEV-22 DEV-23 what ended without a yes says what to do next', () => {
+    const mismatch = text(outcomePage(chrome, { outcome: 'mismatch' }))
+    expect(mismatch).toContain('Its screen shows something else So nothing was linked.')
+    expect(mismatch).toContain('press OK on it for a new code')
+    expect(text(outcomePage(chrome, { outcome: 'contained' }))).toContain('It has no access to your account.')
+    expect(text(outcomePage(chrome, { outcome: 'withdrawn' }))).toContain('press OK on it for a new one')
   })
 
   it('UX-06 an expired code says how to get a new one without a new login', () => {
@@ -453,7 +581,8 @@ describe('outcomes and trouble', () => {
 describe('the language', () => {
   const german: Locale = { ...ENGLISH, tag: 'de' }
   const portuguese: Locale = { ...ENGLISH, tag: 'pt' }
-  const available = [ENGLISH, german, portuguese, PSEUDO] as const
+  const chinese: Locale = { ...ENGLISH, tag: 'zh-Hans' }
+  const available = [ENGLISH, german, portuguese, chinese, PSEUDO] as const
 
   it.each([
     [undefined, 'en'],
@@ -466,6 +595,14 @@ describe('the language', () => {
     [`${'x-'.repeat(4000)},de`, 'de'],
     [',;=,;q=,\u0000', 'en'],
     ['he-IL', 'he'],
+    ['pt-PT', 'pt'],
+    ['zh-CN', 'zh-Hans'],
+    ['zh-SG, en;q=0.9', 'zh-Hans'],
+    // Traditional Chinese is another script: a language that the person names comes first, then what is nearest.
+    ['zh-TW, en;q=0.5', 'en'],
+    ['zh-HK, de;q=0.5', 'de'],
+    ['zh-TW, zh;q=0.9, en;q=0.8', 'zh-Hans'],
+    ['zh-Hant', 'zh-Hans'],
   ])('UX-08 Accept-Language %j finds %s', (header, tag) => {
     expect(negotiateLocale(header, available).tag).toBe(tag)
   })
@@ -477,8 +614,26 @@ describe('the language', () => {
     expect(devicePage({ ...chrome, locale: arabic }, { ...tv, expiresInSeconds: 130 })).toContain('دقيقتان')
   })
 
+  it('UX-08 sentences that count take the form of their language, and the form for the rest where it is not said', () => {
+    const cups = { one: '{count} cup, {kind}', other: '{count} cups, {kind}' }
+    expect(plural('en', 1, cups)).toBe('1 cup, {kind}')
+    expect(plural('en', 1200, cups)).toBe('1,200 cups, {kind}')
+    expect(plural('de', 1200, cups)).toBe('1.200 cups, {kind}')
+    const ar = {
+      zero: 'zero',
+      one: 'one',
+      two: 'two',
+      few: 'few {count}',
+      many: 'many {count}',
+      other: 'other {count}',
+    }
+    const said = [0, 1, 2, 3, 11, 100].map((amount) => plural('ar-u-nu-latn', amount, ar))
+    expect(said).toEqual(['zero', 'one', 'two', 'few 3', 'many 11', 'other 100'])
+    expect(plural('ar-u-nu-latn', 3, { other: '{count} left' })).toBe('3 left')
+  })
+
   it('UX-08 codes and addresses run left to right in every language', () => {
-    const page = devicePage({ ...chrome, locale: PSEUDO }, tv)
+    const page = devicePage({ ...chrome, locale: PSEUDO }, { ...tv, network: 'other' })
     expect(page).toMatch(/^<!doctype html><html lang="he" dir="rtl">/)
     expect(page).toContain('<bdi dir="ltr" class="code"><span aria-hidden="true">WDJB-MJHT</span>')
     expect(page).toContain('<bdi dir="ltr" class="machine">203.0.113.7</bdi>')

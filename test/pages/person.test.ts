@@ -49,21 +49,34 @@ async function posting(act: () => Promise<void>): Promise<void> {
 
 it('UX-07 UX-04 the decision is reached by keyboard alone, every stop visibly focused', async () => {
   await page.goto(`${server.origin}/device-other-network`)
-  expect(await tabStops()).toEqual(['Switch', 'answer=deny', 'answer=approve'])
+  expect(await tabStops()).toEqual(['English', 'Switch', 'answer=deny', 'answer=approve', 'answer=report'])
+})
+
+it('UX-07 UX-04 DEV-23 so are the proofs, in the order they are read', async () => {
+  await page.goto(`${server.origin}/device-number`)
+  const out = ['answer=deny', 'answer=report']
+  expect(await tabStops()).toEqual(['English', 'Switch', 'number=17', 'number=58', 'number=92', ...out])
+  await page.goto(`${server.origin}/device-letters`)
+  expect(await tabStops()).toEqual(['English', 'Switch', 'letters', 'answer=approve', ...out])
 })
 
 it('UX-07 the code entry and sign-in pages are reached by keyboard alone', async () => {
   await page.goto(`${server.origin}/link-signed-in`)
-  expect(await tabStops()).toEqual(['user_code', 'Continue', 'Sign out'])
+  expect(await tabStops()).toEqual(['English', 'user_code', 'Continue', 'Sign out', 'Your account'])
   await page.goto(`${server.origin}/sign-in`)
-  expect(await tabStops()).toEqual(['email', 'password', 'Sign in', 'Type another code'])
+  const typed = ['email', 'password', 'Sign in', 'Type another code']
+  expect(await tabStops()).toEqual(['English', 'Sign in with a passkey', ...typed])
+  await page.goto(`${server.origin}/sign-in-no-passkeys`)
+  expect(await tabStops()).toEqual(['English', ...typed])
+  await page.goto(`${server.origin}/code`)
+  expect(await tabStops()).toEqual(['English', 'code', 'Continue', 'Start again'])
 })
 
 it('UX-07 UX-04 consent and signing out are reached by keyboard alone', async () => {
   await page.goto(`${server.origin}/consent-unproven`)
-  expect(await tabStops()).toEqual(['Switch', 'answer=deny', 'answer=approve'])
+  expect(await tabStops()).toEqual(['English', 'Switch', 'answer=deny', 'answer=approve'])
   await page.goto(`${server.origin}/logout-devices`)
-  expect(await tabStops()).toEqual(['devices=yes', 'answer=no', 'answer=yes'])
+  expect(await tabStops()).toEqual(['English', 'devices=yes', 'answer=no', 'answer=yes'])
 })
 
 it('SES-03 UX-07 answers, codes and sign-ins are posted without any script', async () => {
@@ -71,6 +84,13 @@ it('SES-03 UX-07 answers, codes and sign-ins are posted without any script', asy
   await posting(() => page.getByRole('button', { name: 'Not mine' }).press('Enter'))
   await page.goto(`${server.origin}/device-same-network`)
   await posting(() => page.getByRole('button', { name: 'Yes, link it' }).press('Space'))
+  await page.goto(`${server.origin}/device-same-network`)
+  await posting(() => page.getByRole('button', { name: 'Someone sent me this code' }).press('Enter'))
+  await page.goto(`${server.origin}/device-number`)
+  await posting(() => page.getByRole('button', { name: '58' }).press('Enter'))
+  await page.goto(`${server.origin}/device-letters`)
+  await page.getByLabel('The last 4 letters on its screen').fill('mjht')
+  await posting(() => page.keyboard.press('Enter'))
   await page.goto(`${server.origin}/device-same-network`)
   await posting(() => page.getByRole('button', { name: 'Switch' }).click())
   await page.goto(`${server.origin}/link`)
@@ -83,6 +103,9 @@ it('SES-03 UX-07 answers, codes and sign-ins are posted without any script', asy
   expect(server.posts).toEqual([
     '/link/device csrf=canned-csrf-token&answer=deny',
     '/link/device csrf=canned-csrf-token&answer=approve',
+    '/link/device csrf=canned-csrf-token&answer=report',
+    '/link/device csrf=canned-csrf-token&number=58',
+    '/link/device csrf=canned-csrf-token&letters=mjht&answer=approve',
     '/sign-out csrf=canned-csrf-token',
     '/link csrf=canned-csrf-token&user_code=wdjb+mjht',
     '/sign-in csrf=canned-csrf-token&email=ana%40example.com&password=correct+horse',
@@ -202,7 +225,7 @@ it('UX-04 with reduced motion nothing moves, and with forced colours buttons kee
   const style = await page.evaluate<readonly string[]>(
     "[...document.querySelectorAll('.answers button')].map((b) => getComputedStyle(b)).map((s) => s.transitionDuration + ' ' + s.borderTopStyle)",
   )
-  expect(style).toEqual(['0s solid', '0s solid'])
+  expect(style).toEqual(['0s solid', '0s solid', '0s solid'])
 })
 
 /** WCAG 2.2 contrast ratio of two `#rrggbb` colours. */

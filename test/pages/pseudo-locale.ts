@@ -19,4 +19,9 @@ function turnAll<T>(words: T): T {
   return Object.fromEntries(Object.entries(words as object).map(([key, value]) => [key, turnAll(value)])) as T
 }
 
-export const PSEUDO: Locale = { tag: 'he', dir: 'rtl', words: turnAll(negotiateLocale('en').words) }
+export const PSEUDO: Locale = {
+  tag: 'he',
+  name: 'אבגד',
+  dir: 'rtl',
+  words: turnAll(negotiateLocale('en').words),
+}

@@ -2,6 +2,7 @@ import { once } from 'node:events'
 import { DEVICE_EVENTS_PROTOCOL } from '@latchkey/shared'
 import { afterAll, beforeAll, describe, expect, it } from 'vitest'
 import { WebSocket } from 'ws'
+import { askForNumber } from '../support/screen-number.ts'
 import { ISSUER, type TestServer, testServer } from '../support/test-server.ts'
 
 describe('news over a real socket', () => {
@@ -16,15 +17,19 @@ describe('news over a real socket', () => {
   function connect(protocols: string | string[] = DEVICE_EVENTS_PROTOCOL) {
     const socket = new WebSocket(`${address}/device_events`, protocols)
     const heard: string[] = []
+    const numbers: (string | undefined)[] = []
     const waiting: (() => void)[] = []
     socket.on('message', (data) => {
-      heard.push(JSON.parse(data.toString()).event)
+      const { event, number } = JSON.parse(data.toString())
+      heard.push(event)
+      numbers.push(number)
       for (const wake of waiting.splice(0)) wake()
     })
     const closed = new Promise<number>((resolve) => socket.on('close', (code) => resolve(code)))
     return {
       socket,
       heard,
+      numbers,
       closed,
       async until(event: string) {
         while (!heard.includes(event)) await new Promise<void>((resolve) => waiting.push(resolve))
@@ -56,6 +61,17 @@ describe('news over a real socket', () => {
     expect(await device.closed).toBe(1000)
     expect(device.heard).toEqual(['opened', 'approved'])
     expect((await server.poll(device_code)).statusCode).toBe(200)
+  })
+
+  it('DEV-23 the number for the screen comes with opened, and to who connects after it', async () => {
+    const { device_code, user_code } = await server.start()
+    const device = await listenFor(device_code)
+    await askForNumber(server, device_code, user_code)
+    await device.until('opened')
+    expect(device.numbers.at(-1)).toBe('58')
+    const late = await listenFor(device_code)
+    await late.until('opened')
+    expect(late.numbers).toEqual(['58'])
   })
 
   it('DEV-14 denied is told; a code that is over is told at once', async () => {

@@ -1,52 +1,29 @@
-import { CLOSE, type DeviceEvent } from '@latchkey/shared'
+import { CLOSE, type DeviceNews } from '@latchkey/shared'
 import { describe, expect, it } from 'vitest'
-import {
-  type DeviceSocket,
-  deviceSockets,
-  HELLO_WITHIN_MS,
-  PING_EVERY_MS,
-  type Standing,
-} from '../../server/src/push/device-sockets.ts'
+import { deviceSockets, HELLO_WITHIN_MS, type Standing } from '../../server/src/push/device-sockets.ts'
 import { localNews } from '../../server/src/push/local-news.ts'
+import { PING_EVERY_MS } from '../../server/src/push/waiting-room.ts'
 import { fakeHost } from '../support/fake-host.ts'
-
-/** A socket that remembers what was done to it, and speaks when the test says so. */
-function fakeSocket() {
-  const listeners = new Map<string, ((...what: never[]) => void)[]>()
-  const did: string[] = []
-  const socket: DeviceSocket & { bufferedAmount: number } = {
-    bufferedAmount: 0,
-    send: (text) => void did.push(JSON.parse(text).event),
-    ping: () => void did.push('ping'),
-    close: (code) => void did.push(`close ${code}`),
-    terminate: () => void did.push('terminate'),
-    on(event: string, listener: (...what: never[]) => void) {
-      listeners.set(event, [...(listeners.get(event) ?? []), listener])
-    },
-  }
-  const emit = (event: string, ...what: unknown[]) => {
-    for (const listener of listeners.get(event) ?? []) listener(...(what as never[]))
-  }
-  return { socket, did, emit, say: (text: string, isBinary = false) => emit('message', text, isBinary) }
-}
+import { settled, waitingSocket } from '../support/waiting-socket.ts'
 
 const HELLO = JSON.stringify({ device_code: 'code' })
-const settled = () => new Promise((resolve) => setImmediate(resolve))
 
-function waitingRoom(options: { most?: number; mostPerNetwork?: number; event?: DeviceEvent } = {}) {
+function waitingRoom(options: { most?: number; mostPerNetwork?: number; news?: DeviceNews } = {}) {
   const host = fakeHost()
   const news = localNews()
   let standing: Standing | undefined = {
     requestId: 'request',
     deadlineAt: host.clock.now() + 600_000,
-    event: options.event,
+    news: options.news,
   }
   let looks = 0
+  let fails = false
   const sockets = deviceSockets({
     news,
     clock: host.clock,
     look: async (code) => {
       looks++
+      if (fails) throw new Error('the store is away')
       return code === 'code' ? standing : undefined
     },
     most: options.most ?? 100,
@@ -57,11 +34,14 @@ function waitingRoom(options: { most?: number; mostPerNetwork?: number; event?: 
     news,
     sockets,
     looks: () => looks,
+    fail() {
+      fails = true
+    },
     stand: (change: Partial<Standing> | undefined) => {
       standing = change && standing ? { ...standing, ...change } : undefined
     },
     async join(network = '192.0.2.1') {
-      const device = fakeSocket()
+      const device = waitingSocket()
       sockets.accept(device.socket, network)
       device.say(HELLO)
       await settled()
@@ -74,8 +54,10 @@ describe('devices that wait on a socket', () => {
   it('AGT-04 DEV-13 a device hears opened, then approved, and is let go', async () => {
     const room = waitingRoom()
     const device = await room.join()
+    room.stand({ news: { event: 'opened' } })
     room.news.publish('request', 'opened')
     room.news.publish('another', 'denied')
+    await settled()
     expect(device.did).toEqual(['opened'])
     room.news.publish('request', 'approved')
     room.news.publish('request', 'denied')
@@ -84,17 +66,47 @@ describe('devices that wait on a socket', () => {
   })
 
   it('DEV-14 what happened before it came is told at once', async () => {
-    expect((await waitingRoom({ event: 'denied' }).join()).did).toEqual(['denied', `close ${CLOSE.done}`])
-    expect((await waitingRoom({ event: 'opened' }).join()).did).toEqual(['opened'])
+    expect((await waitingRoom({ news: { event: 'denied' } }).join()).did).toEqual(['denied', `close ${CLOSE.done}`])
+    expect((await waitingRoom({ news: { event: 'opened' } }).join()).did).toEqual(['opened'])
+  })
+
+  it('DEV-23 the number for its screen comes with opened: later than the first one, or to who connects later', async () => {
+    const room = waitingRoom()
+    const device = await room.join()
+    room.stand({ news: { event: 'opened' } })
+    room.news.publish('request', 'opened')
+    await settled()
+    room.stand({ news: { event: 'opened', number: '58' } })
+    room.news.publish('request', 'opened')
+    await settled()
+    expect(device.said).toEqual([{ event: 'opened' }, { event: 'opened', number: '58' }])
+    expect((await room.join()).said).toEqual([{ event: 'opened', number: '58' }])
+  })
+
+  it('DEV-23 a number that cannot be looked up just now is left out: the device hears opened, and polls', async () => {
+    const room = waitingRoom()
+    const device = await room.join()
+    room.fail()
+    room.news.publish('request', 'opened')
+    await settled()
+    expect(device.did).toEqual(['opened'])
+  })
+
+  it('DEV-23 that it has its tokens is no news for a device', async () => {
+    const room = waitingRoom()
+    const device = await room.join()
+    room.news.publish('request', 'linked')
+    expect(device.did).toEqual([])
+    expect(room.sockets.size).toBe(1)
   })
 
   it('DEV-14 what happens between the look and the listening is not missed', async () => {
     const room = waitingRoom()
-    const device = fakeSocket()
+    const device = waitingSocket()
     room.sockets.accept(device.socket, 'n')
     device.say(HELLO)
     // The first look has been made; nobody listens yet.
-    room.stand({ event: 'approved' })
+    room.stand({ news: { event: 'approved' } })
     room.news.publish('request', 'approved')
     await settled()
     expect(device.did).toEqual(['approved', `close ${CLOSE.done}`])
@@ -117,13 +129,13 @@ describe('devices that wait on a socket', () => {
   it('NEG-17 an unknown code, garbage, binary and a second message are refused', async () => {
     const room = waitingRoom()
     for (const message of ['{"device_code":"unknown"}', '{"device_code":7}', 'garbage', '[]', '{}', '']) {
-      const device = fakeSocket()
+      const device = waitingSocket()
       room.sockets.accept(device.socket, 'n')
       device.say(message)
       await settled()
       expect([message, device.did]).toEqual([message, [`close ${CLOSE.refused}`]])
     }
-    const binary = fakeSocket()
+    const binary = waitingSocket()
     room.sockets.accept(binary.socket, 'n')
     binary.say(HELLO, true)
     expect(binary.did).toEqual([`close ${CLOSE.refused}`])
@@ -135,7 +147,7 @@ describe('devices that wait on a socket', () => {
 
   it('NEG-14 who never says a code is sent away', async () => {
     const room = waitingRoom()
-    const silent = fakeSocket()
+    const silent = waitingSocket()
     room.sockets.accept(silent.socket, 'n')
     await room.host.advance(HELLO_WITHIN_MS - 1)
     room.sockets.sweep()
@@ -164,7 +176,9 @@ describe('devices that wait on a socket', () => {
     const slow = await room.join()
     const quick = await room.join()
     slow.socket.bufferedAmount = 1_000_000
+    room.stand({ news: { event: 'opened' } })
     room.news.publish('request', 'opened')
+    await settled()
     expect(slow.did).toEqual(['terminate'])
     expect(quick.did).toEqual(['opened'])
   })

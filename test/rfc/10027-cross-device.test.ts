@@ -1,11 +1,13 @@
-// What stands between a device and a person who is not in front of it (RFC 10027 §6.1): one account a code, typed codes
-// from elsewhere, recent and strong sign-ins, and an operator's way to end it all.
+// What stands between a device and a person who is not in front of it (RFC 10027 §6.1): one account a code, recent and
+// strong sign-ins, and an operator's way to end it all. Next door: the ladder (10027-ladder), reports (10027-report).
 import { readFileSync, writeFileSync } from 'node:fs'
 import { join } from 'node:path'
-import { DEVICE_CODE_GRANT } from '@latchkey/shared'
 import { decodeJwt } from 'jose'
 import { afterEach, beforeEach, describe, expect, it } from 'vitest'
+import { REPORTS_PER_ACCOUNT, WINDOW_MS } from '../../server/src/oauth/containment.ts'
+import { MOST_WRONG_LETTERS } from '../../server/src/oauth/device-request.ts'
 import { SHARE_OF_NETWORK, STARTS_PER_KEY } from '../../server/src/oauth/device-starts.ts'
+import { FREEZE_MS } from '../../server/src/oauth/freezes.ts'
 import { TOLERABLE_YEARLY_RISK, WRONG_CODES, yearlyGuessingRisk } from '../../server/src/oauth/guessing.ts'
 import { digestOf } from '../../server/src/oauth/vault.ts'
 import { keptLog } from '../support/kept-log.ts'
@@ -24,10 +26,7 @@ import {
 } from '../support/test-server.ts'
 
 const MINUTE = 60_000
-const HOME = '192.0.2.1'
-const AWAY = '198.51.100.7'
 const titleOf = (body: string) => /<title>([^<·]*)/.exec(body)?.[1]?.trim()
-const WARNING = 'Nobody from support will ever ask for this.'
 
 let server: TestServer
 afterEach(() => server?.close())
@@ -144,117 +143,6 @@ describe('one account a code', () => {
     }
     await proxied.close()
     expect(log.text().match(/"event":"many_wrong_codes"/g)).toHaveLength(1)
-  })
-})
-
-describe('a device elsewhere', () => {
-  const policies = ['allow', 'warn', 'type', 'block'] as const
-
-  beforeEach(async () => {
-    const clients = policies.map((elsewhere) => ({
-      client_id: elsewhere,
-      client_name: 'Northwind TV app',
-      token_endpoint_auth_method: 'none',
-      dpop_bound_access_tokens: false,
-      grant_types: [DEVICE_CODE_GRANT],
-      scope: 'library:read',
-      elsewhere,
-    }))
-    const usual = { ...clients[0], client_id: 'usual', elsewhere: undefined }
-    server = await testServer({
-      config: testConfig({ clients: [...clients, usual], listen: { trusted_proxies: ['127.0.0.1'] } }),
-    })
-  })
-  const start = async (clientId: string) =>
-    (await server.post('/device_authorization', { client_id: clientId }, { 'x-forwarded-for': HOME })).json()
-  const person = (address: string) => signedIn(server, 'bo@example.com', { 'x-forwarded-for': address })
-
-  it.each([...policies, 'usual'])(
-    'DEV-23 WEB-02 in the same network, %s: the code is shown, nothing is warned of',
-    async (policy) => {
-      const { user_code } = await start(policy)
-      const { body } = await (await person(HOME)).open(`/link?user_code=${user_code}`)
-      expect(showsDevice(body)).toBe(true)
-      expect(body).toContain(user_code)
-      expect(body).not.toContain(WARNING)
-      expect(body).toContain('On the same network as this phone')
-    },
-  )
-
-  it.each(['usual', 'type'])(
-    'DEV-23 %s: a code that came with an address is not enough; typed, it goes on, warned',
-    async (policy) => {
-      const { user_code, device_code } = await start(policy)
-      const browser = await person(AWAY)
-      const asked = await browser.open(`/link?user_code=${user_code}`)
-      expect(asked.statusCode).toBe(200)
-      expect(asked.body).toContain('This device is on another network than this phone.')
-      expect(asked.body).toContain('nobody from support will ever ask for this')
-      expect(showsDevice(asked.body)).toBe(false)
-      // What one should read off the screen does not stand on the page.
-      expect(asked.body).not.toContain(user_code)
-      // Nor does it help to answer without it.
-      await browser.submit('/link/device', { answer: 'approve' })
-      expect((await record(device_code))?.state).toBe('pending')
-      const page = await type(browser, user_code)
-      expect(showsDevice(page.body)).toBe(true)
-      expect(page.body).toContain(WARNING)
-      await browser.submit('/link/device', { answer: 'approve' })
-      expect((await record(device_code))?.state).toBe('approved')
-    },
-  )
-
-  it('DEV-23 it stays typed over the sign-in', async () => {
-    const { user_code } = await start('type')
-    const browser = server.browser({ 'x-forwarded-for': AWAY })
-    await browser.open('/link')
-    await type(browser, user_code)
-    await browser.submit('/sign-in', { email: EMAIL, password: PASSWORD })
-    expect(showsDevice((await browser.open('/link/device')).body)).toBe(true)
-    // Brought again by its address, it is not typed any more.
-    expect(showsDevice((await browser.open(`/link?user_code=${user_code}`)).body)).toBe(false)
-  })
-
-  it('DEV-23 warn: the page warns and asks for no more', async () => {
-    const { user_code } = await start('warn')
-    const { body } = await (await person(AWAY)).open(`/link?user_code=${user_code}`)
-    expect(showsDevice(body)).toBe(true)
-    expect(body).toContain(WARNING)
-    expect(body).toContain(HOME)
-  })
-
-  it('DEV-23 allow: the fact is told, and nothing is warned of', async () => {
-    const { user_code } = await start('allow')
-    const { body } = await (await person(AWAY)).open(`/link?user_code=${user_code}`)
-    expect(showsDevice(body)).toBe(true)
-    expect(body).not.toContain(WARNING)
-    expect(body).toContain('On another network than this phone')
-  })
-
-  it('DEV-23 block: refused, typed or not, with the reason and what to do; at home it works', async () => {
-    const { user_code, device_code } = await start('block')
-    const browser = await person(AWAY)
-    const refused = await browser.open(`/link?user_code=${user_code}`)
-    expect([refused.statusCode, titleOf(refused.body)]).toEqual([403, 'This device is somewhere else'])
-    expect(refused.body).toContain('Connect this phone to the device’s Wi-Fi')
-    await browser.open('/link')
-    expect((await type(browser, user_code)).statusCode).toBe(403)
-    const home = await person(HOME)
-    expect(showsDevice((await home.open(`/link?user_code=${user_code}`)).body)).toBe(true)
-    await home.submit('/link/device', { answer: 'approve' })
-    expect((await record(device_code))?.state).toBe('approved')
-  })
-
-  it('DEV-23 who opened the page at home and answers from elsewhere meets the rule as well; a refusal always counts', async () => {
-    const home = await person(HOME)
-    const { user_code, device_code } = await start('block')
-    const page = await home.open(`/link?user_code=${user_code}`)
-    const csrf = /name="csrf" value="([^"]+)"/.exec(page.body)?.[1] ?? ''
-    const answer = (value: string) => home.submit('/link/device', { csrf, answer: value }, { 'x-forwarded-for': AWAY })
-    await answer('approve')
-    expect((await record(device_code))?.state).toBe('pending')
-    await answer('deny')
-    expect((await record(device_code))?.state).toBe('denied')
   })
 })
 
@@ -508,5 +396,11 @@ describe('the risk assessment', () => {
     expect(yearlyGuessingRisk(3000).toFixed(2)).toBe('0.31')
     expect((1500 * 1.2) / SHARE_OF_NETWORK).toBe(3000)
     expect(text).toContain(`One key: ${STARTS_PER_KEY.most} in ten minutes.`)
+    expect([FREEZE_MS, WINDOW_MS]).toEqual([60 * MINUTE, 24 * 60 * MINUTE])
+    expect(text).toContain('Nothing begins any more, for an hour,')
+    expect(text).toContain('What began there in the last 24 hours is ended')
+    expect([REPORTS_PER_ACCOUNT, MOST_WRONG_LETTERS]).toEqual([3, 3])
+    expect(text).toContain("One account's reports shut others out three times in 24 hours")
+    expect(text).toContain('| three, then the code ends |')
   })
 })

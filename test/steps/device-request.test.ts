@@ -1,5 +1,16 @@
 import { describe, expect, it } from 'vitest'
-import { answerable, decide, poll, redeem } from '../../server/src/oauth/device-request.ts'
+import {
+  answerable,
+  approve,
+  askNumber,
+  decide,
+  MOST_WRONG_LETTERS,
+  open,
+  poll,
+  redeem,
+  report,
+  withdraw,
+} from '../../server/src/oauth/device-request.ts'
 import type { DeviceRequest } from '../../server/src/oauth/records.ts'
 
 const DEADLINE = 600_000
@@ -31,8 +42,8 @@ describe('one device request', () => {
   })
 
   it.each<readonly [string, DeviceRequest | undefined, 'approved' | 'denied', typeof ana, string]>([
-    ['a double click', APPROVED, 'approved', ana, 'done'],
-    ['a double refusal', DENIED, 'denied', ana, 'done'],
+    ['a double click', APPROVED, 'approved', ana, 'again'],
+    ['a double refusal', DENIED, 'denied', ana, 'again'],
     ['a change of mind', APPROVED, 'denied', ana, 'used'],
     ['a second person', APPROVED, 'approved', bo, 'used'],
     ['after the tokens left', REDEEMED, 'approved', ana, 'used'],
@@ -64,5 +75,101 @@ describe('one device request', () => {
     expect(redeem(APPROVED, 'family', 1)).toEqual({ next: REDEEMED, outcome: { kind: 'redeemed', decision: ana } })
     for (const request of [PENDING, DENIED, REDEEMED]) expect(redeem(request, 'other', 1).next).toBeUndefined()
     expect(redeem(APPROVED, 'family', DEADLINE)).toEqual({ outcome: { kind: 'expired' } })
+  })
+})
+
+describe('a yes that must be proven', () => {
+  const NUMBER = { shown: '58', choices: ['17', '58', '92'] } as const
+  const ASKED: DeviceRequest = { ...PENDING, openedBy: ana.userId, showsNumber: true, number: NUMBER }
+  const right = { kind: 'number', chosen: '58' } as const
+  const wrong = { kind: 'number', chosen: '17' } as const
+  const letters = (codeDigest: string) => ({ kind: 'letters', codeDigest }) as const
+
+  it('DEV-23 the number is drawn once: asked again it is the same, among the same, and nothing is written', () => {
+    const other = { shown: '33', choices: ['33', '34', '35'] }
+    expect(askNumber(PENDING, NUMBER)).toEqual({
+      next: { ...PENDING, number: NUMBER },
+      outcome: { number: NUMBER, first: true },
+    })
+    expect(askNumber(ASKED, other)).toEqual({ outcome: { number: NUMBER, first: false } })
+    for (const closed of [APPROVED, DENIED, REDEEMED, undefined]) {
+      expect(askNumber(closed, NUMBER)).toEqual({ outcome: undefined })
+    }
+  })
+
+  it('DEV-23 the right number is a yes', () => {
+    expect(approve(ASKED, right, ana, 5)).toEqual({
+      next: { ...ASKED, state: 'approved', decision: ana },
+      outcome: 'done',
+    })
+  })
+
+  it('DEV-23 a wrong number is final, and so is any number where none was asked for', () => {
+    expect(approve(ASKED, wrong, ana, 5)).toEqual({
+      next: { ...ASKED, state: 'denied', refused: 'mismatch', decision: ana },
+      outcome: 'mismatch',
+    })
+    expect(approve(PENDING, right, ana, 5).outcome).toBe('mismatch')
+  })
+
+  it.each([
+    ['a second person', ASKED, bo, 'used'],
+    ['too late', ASKED, { ...ana, decidedAt: DEADLINE }, 'expired'],
+    ['after a wrong one', { ...ASKED, state: 'denied', refused: 'mismatch', decision: ana } as const, ana, 'used'],
+    ['a double click', { ...ASKED, state: 'approved', decision: ana } as const, ana, 'again'],
+  ])('DEV-23 NEG-08 the right number of %s writes nothing', (_name, request, decision, outcome) => {
+    expect(approve(request, right, decision, 5)).toEqual({ outcome })
+  })
+
+  it('DEV-23 wrong letters are counted, and the third are final; right ones are a yes as long as there is a try', () => {
+    let request = PENDING
+    for (let tries = 1; tries < MOST_WRONG_LETTERS; tries++) {
+      const step = approve(request, letters('other'), ana, 5)
+      expect(step).toEqual({ next: { ...PENDING, wrongLetters: tries }, outcome: 'wrong' })
+      request = step.next ?? request
+      expect(approve(request, letters('digest'), ana, 5)).toEqual({
+        next: { ...request, state: 'approved', decision: ana },
+        outcome: 'done',
+      })
+    }
+    expect(approve(request, letters('other'), ana, 5)).toEqual({
+      next: { ...PENDING, state: 'denied', refused: 'mismatch', decision: ana, wrongLetters: MOST_WRONG_LETTERS },
+      outcome: 'mismatch',
+    })
+  })
+})
+
+describe('a request that is ended by more than a no', () => {
+  it('DEV-22 a report refuses, also after the deadline; never what was decided, and never for another account', () => {
+    const reported = { ...PENDING, state: 'denied', refused: 'reported', decision: ana }
+    expect(report(PENDING, ana)).toEqual({ next: reported, outcome: 'done' })
+    const late = { ...ana, decidedAt: DEADLINE + 1 }
+    expect(report(PENDING, late)).toEqual({ next: { ...reported, decision: late }, outcome: 'done' })
+    expect(report({ ...PENDING, openedBy: bo.userId }, ana)).toEqual({ outcome: 'used' })
+    for (const closed of [APPROVED, DENIED, REDEEMED]) expect(report(closed, ana)).toEqual({ outcome: 'used' })
+    expect(report(undefined, ana)).toEqual({ outcome: 'unknown' })
+  })
+
+  it('DEV-22 one that is withdrawn is denied, whatever was decided, and says by whom; once', () => {
+    for (const request of [PENDING, APPROVED, REDEEMED]) {
+      expect(withdraw(request, 'report')).toEqual({
+        next: { ...request, state: 'denied', withdrawnBy: 'report' },
+        outcome: true,
+      })
+    }
+    expect(withdraw(PENDING).next?.withdrawnBy).toBe('operator')
+    expect(withdraw(DENIED)).toEqual({ outcome: false })
+    expect(withdraw(undefined)).toEqual({ outcome: false })
+  })
+
+  it('DEV-22 whoever opens it first owns it, and is told from those who come again', () => {
+    const opened = { ...PENDING, openedBy: ana.userId }
+    const yours = { found: 'yours', contested: false }
+    expect(open(PENDING, ana.userId, 1, 5)).toEqual({ next: opened, outcome: { ...yours, first: true } })
+    expect(open(opened, ana.userId, 2, 5)).toEqual({ outcome: { ...yours, first: false } })
+    expect(open(opened, bo.userId, 3, 5)).toEqual({
+      next: { ...opened, contestedAt: 3 },
+      outcome: { found: 'anothers', contested: true, first: false },
+    })
   })
 })

@@ -47,6 +47,18 @@ describe('pacing of polls (RFC 8628 §3.5)', () => {
     expect(pacing.poll('a', 3).kind).toBe('allowed')
   })
 
+  it('DEV-23 DEV-12 the first poll that says the number is shown is free, once; the rhythm counts from it', () => {
+    const pacing = createPacing(LIMITS)
+    const poll = (second: number, shows: boolean) => pacing.poll('device', second * 1000, shows).kind
+    expect([poll(0, false), poll(2, true), poll(3, true), poll(7, true), poll(8, false)]).toEqual([
+      'allowed',
+      'allowed',
+      'slow_down',
+      'allowed',
+      'slow_down',
+    ])
+  })
+
   it('DEV-13 DEV-16 a device that waits what it was told is always answered, whatever came before', () => {
     const gaps = fc.array(fc.integer({ min: 0, max: 70_000 }), { maxLength: 40 })
     fc.assert(

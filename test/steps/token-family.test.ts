@@ -15,6 +15,7 @@ import { digestOf } from '../../server/src/oauth/vault.ts'
 import { fakeHost } from '../support/fake-host.ts'
 
 const DAY = 24 * 60 * 60 * 1000
+const HOME = '203.0.113.7'
 const LIMITS: RefreshLimits = { idleDays: 90, absoluteDays: 365, graceSeconds: 60, boundGraceDays: 30 }
 
 /** One family, and a client that brings its tokens at moments of the test's choice (milliseconds from the start). */
@@ -46,8 +47,9 @@ function newFamily(limits: RefreshLimits = LIMITS) {
     end: (now: number) => {
       family = revoke(family, now)
     },
-    use(presented: string, now: number): RotateOutcome {
-      const { next, outcome } = rotate(family, { presented, now, limits, graceMs: graceMs(false, limits), entropy })
+    use(presented: string, now: number, address = HOME): RotateOutcome {
+      const input = { presented, now, address, limits, graceMs: graceMs(false, limits), entropy }
+      const { next, outcome } = rotate(family, input)
       family = next ?? family
       return outcome
     },
@@ -61,6 +63,14 @@ function newFamily(limits: RefreshLimits = LIMITS) {
 }
 
 describe('a family of refresh tokens', () => {
+  it('WEB-09 knows when and from where it was last used, also by a client whose answer was lost', () => {
+    const { first, use, family } = newFamily()
+    use(first, 10_000, '198.51.100.1')
+    expect(family()).toMatchObject({ usedAt: 10_000, usedFrom: '198.51.100.1' })
+    use(first, 20_000, '198.51.100.2')
+    expect(family()).toMatchObject({ usedAt: 20_000, usedFrom: '198.51.100.2' })
+  })
+
   it('RT-01 RT-02 every use gives a new token of the same family, 256 random bits behind its handle', () => {
     const { first, handle, use, family } = newFamily()
     const seen = new Set([first])
@@ -85,6 +95,7 @@ describe('a family of refresh tokens', () => {
     const restored = rotate(backup, {
       presented: third,
       now: 3,
+      address: HOME,
       limits: LIMITS,
       graceMs: graceMs(false, LIMITS),
       entropy: fakeHost().entropy,
@@ -196,6 +207,7 @@ describe('a family of refresh tokens', () => {
     const input = {
       presented: chain.first,
       now: 0,
+      address: HOME,
       limits: LIMITS,
       graceMs: graceMs(false, LIMITS),
       entropy: fakeHost().entropy,

@@ -124,6 +124,18 @@ export function storeConformance(engine: string, makePlace: () => Promise<StoreP
       expect(await store.deviceRequests.byUserCode(first.userCodeDigest.toUpperCase())).toBeUndefined()
     })
 
+    it('finds device requests by the network they began in and by their key', async () => {
+      const { deviceRequests: first } = samples('one')
+      const { jkt: _, ...keyless } = samples('two').deviceRequests
+      const neighbour = { ...keyless, address: '2001:db8::99' }
+      const mapped = { ...samples('three').deviceRequests, address: '::ffff:192.0.2.1', jkt: first.jkt ?? '' }
+      for (const request of [first, neighbour, mapped]) await store.deviceRequests.insert(request)
+      expect(ids(await store.deviceRequests.byNetwork('2001:db8:0:0::/64'))).toEqual(['request-one', 'request-two'])
+      expect(ids(await store.deviceRequests.byNetwork('192.0.2.1'))).toEqual(['request-three'])
+      expect(ids(await store.deviceRequests.byKey('key-one'))).toEqual(['request-one', 'request-three'])
+      expect(await store.deviceRequests.byKey('')).toEqual([])
+    })
+
     it('refuses a user whose address is taken, and finds each by the address exactly', async () => {
       const { users: first } = samples('one')
       const { users: second } = samples('two')

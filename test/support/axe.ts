@@ -6,11 +6,21 @@ import type { Page } from 'playwright-core'
 const source = readFileSync(createRequire(import.meta.url).resolve('axe-core/axe.min.js'), 'utf8')
 
 // Injected through the debugger, so a strict Content-Security-Policy stays in force. `preload` would fetch stylesheets.
-const RUN = `axe.run(document, { resultTypes: ['violations'], preload: false }).then(({ violations }) =>
-  violations.flatMap(({ id, nodes }) => nodes.map((node) => id + ': ' + node.html)))`
+const run = (options: object) => `axe.run(document, {
+  resultTypes: ['violations'], preload: false, ...${JSON.stringify(options)},
+}).then(({ violations }) => violations.flatMap(({ id, nodes }) => nodes.map((node) => id + ': ' + node.html)))`
 
-/** Every violation as `rule: element`; an empty list is a clean page. */
-export async function axeFindings(page: Page): Promise<readonly string[]> {
-  await page.evaluate(source)
-  return page.evaluate<readonly string[]>(RUN)
+/** Every violation as `rule: element`; an empty list is a clean page. `without` names rules that are left out. */
+export function axeFindings(page: Page, without: readonly string[] = []): Promise<readonly string[]> {
+  return findings(page, { rules: Object.fromEntries(without.map((rule) => [rule, { enabled: false }])) })
+}
+
+/** What a colour scheme alone can change, a small part of the time. */
+export function contrastFindings(page: Page): Promise<readonly string[]> {
+  return findings(page, { runOnly: ['color-contrast', 'link-in-text-block'] })
+}
+
+async function findings(page: Page, options: object): Promise<readonly string[]> {
+  if (!(await page.evaluate<boolean>("'axe' in window"))) await page.evaluate(source)
+  return page.evaluate<readonly string[]>(run(options))
 }

@@ -51,6 +51,7 @@ export function shownRequest(
     verificationUri: 'https://id.northwind.example/link',
     verificationUriComplete: 'https://id.northwind.example/link?user_code=WDJB-MJHT',
     expiresAtMonotonic: host.clock.monotonic() + seconds * 1000,
+    number: undefined,
     ...rest,
   }
 }

@@ -19,8 +19,8 @@ export const SECRETS = {
   POSTED_SECRET: 'posted-secret-posted-secret-posted-secret-00',
 } as const
 
-/** A raw configuration with one client of each kind; `changes` replace whole members. */
-export function testConfig(changes: Record<string, unknown> = {}): Config {
+/** A raw configuration with one client of each kind; `changes` replace whole members, `secrets` are more variables. */
+export function testConfig(changes: Record<string, unknown> = {}, secrets: Record<string, string> = {}): Config {
   const file = {
     name: 'Northwind TV',
     issuer: ISSUER,
@@ -64,7 +64,7 @@ export function testConfig(changes: Record<string, unknown> = {}): Config {
     ],
     ...changes,
   }
-  return parseConfig(JSON.parse(JSON.stringify(file)), SECRETS)
+  return parseConfig(JSON.parse(JSON.stringify(file)), { ...SECRETS, ...secrets })
 }
 
 type Fields = Readonly<Record<string, string | readonly string[]>>
@@ -94,9 +94,9 @@ export interface TestServer {
 /** A cookie jar that follows redirects and fills forms in, as a browser without scripts does. */
 export interface TestBrowser {
   readonly cookies: Map<string, string>
-  get(path: string): Promise<LightMyRequestResponse>
+  get(path: string, headers?: Headers): Promise<LightMyRequestResponse>
   /** Follows up to five redirects. */
-  open(path: string): Promise<LightMyRequestResponse>
+  open(path: string, headers?: Headers): Promise<LightMyRequestResponse>
   /** Submits fields with the token of the form on the last page seen, unless `csrf` is among them. Does not follow. */
   submit(path: string, fields: Fields, headers?: Headers): Promise<LightMyRequestResponse>
   signIn(email?: string, password?: string): Promise<LightMyRequestResponse>
@@ -114,6 +114,7 @@ export async function testServer(
     readonly host?: FakeHost
     readonly logger?: Parts['logger']
     readonly every?: Every
+    readonly fetch?: Parts['fetch']
   } = {},
 ): Promise<TestServer> {
   const config = options.config ?? testConfig()
@@ -128,6 +129,7 @@ export async function testServer(
     masterSecret,
     logger: options.logger ?? false,
     ...(options.every === undefined ? {} : { every: options.every }),
+    ...(options.fetch === undefined ? {} : { fetch: options.fetch }),
   })
   madeKeys = await store.signingKeys.all()
   const user =
@@ -204,11 +206,12 @@ function testBrowser(app: FastifyInstance, headers: Headers = {}): TestBrowser {
   const jar = () => ({ ...headers, cookie: [...cookies].map(([name, value]) => `${name}=${value}`).join('; ') })
   const browser: TestBrowser = {
     cookies,
-    get: async (path) => remember(await app.inject({ method: 'GET', url: path, headers: jar() })),
-    async open(path) {
-      let answer = await browser.get(path)
+    get: async (path, more = {}) =>
+      remember(await app.inject({ method: 'GET', url: path, headers: { ...jar(), ...more } })),
+    async open(path, more) {
+      let answer = await browser.get(path, more)
       for (let hops = 0; hops < 5 && answer.headers.location?.startsWith('/'); hops++) {
-        answer = await browser.get(String(answer.headers.location))
+        answer = await browser.get(String(answer.headers.location), more)
       }
       return answer
     },
