@@ -28,6 +28,17 @@ for (const name of ['shared', 'verifier-web', 'server', 'device-agent']) {
 }
 rmSync(out, { recursive: true, force: true })
 
+// The scripts that improve the pages on the phone.
+buildSync({
+  entryPoints: ['live', 'passkey', 'handy'].map((name) => join(root, `verifier-web/src/browser/${name}.ts`)),
+  outdir: join(root, 'verifier-web/dist/browser'),
+  bundle: true,
+  minify: true,
+  format: 'esm',
+  target: ['es2020', 'safari14.1'],
+  conditions: ['@latchkey/source'],
+})
+
 // What runs in a browser is one file, for the browsers of televisions too.
 buildSync({
   entryPoints: [join(root, 'device-agent/src/kiosk/browser/page.ts')],
