@@ -19,6 +19,7 @@ import {
 } from '@latchkey/verifier-web'
 import { gallery } from '@latchkey/verifier-web/gallery'
 import { describe, expect, it } from 'vitest'
+import { PLAYER, TV } from '../../verifier-web/src/gallery/scene.ts'
 import { plural } from '../../verifier-web/src/sentence.ts'
 import { PSEUDO } from './pseudo-locale.ts'
 
@@ -31,35 +32,13 @@ const chrome: Chrome = {
   csrf: 'token-1',
   account: { email: 'ana@example.com' },
 }
-const tv: DeviceModel = {
-  client: 'Northwind TV',
-  name: 'Living room TV',
-  model: 'Northwind N55',
-  software: 'app 4.2',
-  userCode: 'WDJB-MJHT',
-  arrived: 'address',
-  startedSecondsAgo: 40,
-  expiresInSeconds: 521,
-  address: '203.0.113.7',
-  network: 'same',
-  permissions: ['See your library'],
-  staysSignedIn: true,
-}
-const player: ConsentModel = {
-  client: 'Northwind Player',
-  returnsTo: 'app.example.com',
-  identity: ['profile', 'email'],
-  permissions: ['See your library'],
-  staysSignedIn: true,
-  unproven: false,
-}
 
-/** The text of a page in order, without tags. */
 /** Without what waits in the page until something happens. */
 function still(html: string): string {
   return html.replace(/<template[\s\S]*?<\/template>/g, '')
 }
 
+/** The text of a page in order, without tags. */
 function text(html: string): string {
   return still(html)
     .replace(/<head>[\s\S]*?<\/head>/, '')
@@ -76,7 +55,7 @@ function expectInOrder(page: string, order: readonly string[]): void {
 }
 
 function device(changes: Partial<DeviceModel> = {}): string {
-  return still(devicePage(chrome, { ...tv, ...changes }))
+  return still(devicePage(chrome, { ...TV, ...changes }))
 }
 
 describe('every page', () => {
@@ -123,7 +102,7 @@ describe('every page', () => {
       linkPage(chrome, {}),
       signInPage(chrome, {}),
       device(),
-      consentPage(chrome, player),
+      consentPage(chrome, PLAYER),
       logoutPage(chrome, { devicesToo: true }),
       loggedOutPage(chrome, {}),
       outcomePage(chrome, { outcome: 'denied' }),
@@ -290,7 +269,7 @@ describe('the decision page', () => {
     expect(text(page)).toContain('If it is not in front of you, someone is trying to sign in as you.')
     expect(page).toContain('class="notice bad"')
     expect(page).not.toContain('203.0.113.7')
-    const pseudo = text(devicePage({ ...chrome, locale: PSEUDO }, { ...tv, ...abroad }))
+    const pseudo = text(devicePage({ ...chrome, locale: PSEUDO }, { ...TV, ...abroad }))
     expect(pseudo).toContain('גרמניה')
     const near = text(device({ network: 'suspicious', countries: { phone: 'PT', device: 'PT' } }))
     expect(near).toContain('On another network, in the same country')
@@ -364,7 +343,7 @@ describe('the decision page', () => {
   })
 
   it('WEB-04 a device that says nothing gets the registered name, and nothing is called unchecked', () => {
-    const { name: _n, model: _m, software: _s, ...silent } = tv
+    const { name: _n, model: _m, software: _s, ...silent } = TV
     const page = text(devicePage(chrome, silent))
     expect(page).toContain('Northwind TV says nothing about itself')
     expect(page).not.toContain('not checked')
@@ -385,7 +364,7 @@ describe('the decision page', () => {
 })
 
 describe('the consent page', () => {
-  const consent = (changes: Partial<ConsentModel> = {}) => consentPage(chrome, { ...player, ...changes })
+  const consent = (changes: Partial<ConsentModel> = {}) => consentPage(chrome, { ...PLAYER, ...changes })
 
   it('WEB-04 shows everything one decides by, in its order', () => {
     expectInOrder(text(consent()), [
@@ -504,10 +483,10 @@ describe('outcomes and trouble', () => {
     for (const outcome of ['ready', 'missed', 'denied', 'used'] as const) {
       expect(outcomePage(chrome, { outcome })).not.toMatch(/<script|<template|data-live/)
     }
-    const open = devicePage(chrome, tv)
+    const open = devicePage(chrome, TV)
     expect(open).toMatch(/data-live="open" data-events="\/id\/link\/events" data-tag="en" data-seconds="521"/)
     expect(open).toMatch(/<template data-for="last-minute"><p class="left warn" data-news>.*?<\/template>/)
-    expect(devicePage(chrome, { ...tv, expiresInSeconds: 59 })).not.toContain('<template')
+    expect(devicePage(chrome, { ...TV, expiresInSeconds: 59 })).not.toContain('<template')
   })
 
   it('DEV-23 OI-06 what the operator does not allow is said with the reason and what to do', () => {
@@ -609,9 +588,9 @@ describe('the language', () => {
 
   it('UX-08 amounts follow the language: plurals and digits come from Intl', () => {
     const arabic: Locale = { ...PSEUDO, tag: 'ar-EG' }
-    expect(devicePage({ ...chrome, locale: german }, tv)).toContain('vor 40 Sekunden')
-    expect(devicePage({ ...chrome, locale: german }, { ...tv, startedSecondsAgo: 61 })).toContain('vor 1 Minute')
-    expect(devicePage({ ...chrome, locale: arabic }, { ...tv, expiresInSeconds: 130 })).toContain('دقيقتان')
+    expect(devicePage({ ...chrome, locale: german }, TV)).toContain('vor 40 Sekunden')
+    expect(devicePage({ ...chrome, locale: german }, { ...TV, startedSecondsAgo: 61 })).toContain('vor 1 Minute')
+    expect(devicePage({ ...chrome, locale: arabic }, { ...TV, expiresInSeconds: 130 })).toContain('دقيقتان')
   })
 
   it('UX-08 sentences that count take the form of their language, and the form for the rest where it is not said', () => {
@@ -633,7 +612,7 @@ describe('the language', () => {
   })
 
   it('UX-08 codes and addresses run left to right in every language', () => {
-    const page = devicePage({ ...chrome, locale: PSEUDO }, { ...tv, network: 'other' })
+    const page = devicePage({ ...chrome, locale: PSEUDO }, { ...TV, network: 'other' })
     expect(page).toMatch(/^<!doctype html><html lang="he" dir="rtl">/)
     expect(page).toContain('<bdi dir="ltr" class="code"><span aria-hidden="true">WDJB-MJHT</span>')
     expect(page).toContain('<bdi dir="ltr" class="machine">203.0.113.7</bdi>')

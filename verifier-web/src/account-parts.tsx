@@ -4,7 +4,7 @@ import type { ScriptName } from './assets.ts'
 import { Onward } from './icons.tsx'
 import { type Chrome, document } from './layout.tsx'
 import { Machine } from './parts.tsx'
-import { oneLine } from './sentence.ts'
+import { oneLine, say } from './sentence.ts'
 import { ago, country, moment, now } from './time.ts'
 
 /** A page below /account: its heading is its title. For `document`'s arguments see there. */
@@ -66,4 +66,24 @@ interface WhenceProps {
 export function Place({ chrome, from }: WhenceProps) {
   if (from.country !== undefined) return <bdi>{country(chrome.locale.tag, from.country)}</bdi>
   return <Machine>{oneLine(from.address) ?? ''}</Machine>
+}
+
+interface HappenedProps {
+  readonly chrome: Chrome
+  /** What it was, with `{ago}` in it. */
+  readonly said: string
+  readonly when: When
+  readonly from: Whence | undefined
+}
+
+/** What was done, when, and from where as far as that is known. */
+export function Happened({ chrome, said, when, from }: HappenedProps) {
+  return (
+    <span>
+      {say(said, { ago: <Ago chrome={chrome} when={when} /> })}
+      {from && (
+        <small>{say(chrome.locale.words.accountDevice.from, { place: <Place chrome={chrome} from={from} /> })}</small>
+      )}
+    </span>
+  )
 }

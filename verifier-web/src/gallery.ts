@@ -3,7 +3,7 @@ import { ASSETS, type Asset } from './assets.ts'
 import { accountGallery, strangeAccount } from './gallery/account.ts'
 import { deviceGallery, strangeDevice } from './gallery/device.ts'
 import { framePages, THEME_ASSETS } from './gallery/frame.ts'
-import { ANA, ANYBODY, type GalleryEntry } from './gallery/scene.ts'
+import { ANA, ANYBODY, type GalleryEntry, PLAYER } from './gallery/scene.ts'
 import { signInGallery, strangeSignIn } from './gallery/sign-in.ts'
 import { strangeUpstream, upstreamGallery } from './gallery/upstream.ts'
 import type { Chrome } from './layout.tsx'
@@ -11,15 +11,6 @@ import { type ConsentModel, consentPage } from './pages/consent.tsx'
 import { linkPage } from './pages/link.tsx'
 import { type LogoutModel, loggedOutPage, logoutPage } from './pages/logout.tsx'
 import { type ProblemModel, problemPage } from './pages/problem.tsx'
-
-const PLAYER: ConsentModel = {
-  client: 'Northwind Player',
-  returnsTo: 'app.example.com',
-  identity: ['profile', 'email'],
-  permissions: ['See your library'],
-  staysSignedIn: true,
-  unproven: false,
-}
 
 const SCRIPT = `"'><script>document.title='owned'</script><img src=x onerror="document.title='owned'"><b>bold</b>&lt;`
 const REVERSED = `\u202Eevil\u2066 \u200Bword\u0000s\r\nover\u2028two lines \uD800`

@@ -1,10 +1,11 @@
-// What several pages share: forms, codes, notices, the account, what is given away.
+// What several pages share: forms, codes, addresses, notices, the account, what is given away. Fields are in fields.tsx.
 import type { ComponentChildren } from 'preact'
 import { Tick, Warning } from './icons.tsx'
 import type { Chrome } from './layout.tsx'
-import { initial, oneLine } from './sentence.ts'
+import { initial, oneLine, say } from './sentence.ts'
 
 const LONGEST_PERMISSION = 160
+const LONGEST_EMAIL = 254
 
 interface FormProps {
   readonly chrome: Chrome
@@ -67,6 +68,11 @@ export function Machine({ children }: { readonly children: string }) {
   )
 }
 
+/** A mail address, in a sentence of any direction. */
+export function Email({ address }: { readonly address: string | undefined }) {
+  return <bdi>{oneLine(address, LONGEST_EMAIL)}</bdi>
+}
+
 interface NoticeProps {
   readonly mood: 'bad' | 'warn' | 'good'
   readonly id?: string
@@ -88,7 +94,8 @@ export function Notice({ mood, children, ...rest }: NoticeProps) {
 
 interface AccountProps {
   readonly chrome: Chrome
-  readonly label: ComponentChildren
+  /** The address in a short sentence when absent. */
+  readonly label?: ComponentChildren
   readonly leave: string
 }
 
@@ -101,7 +108,7 @@ export function Account({ chrome, label, leave }: AccountProps) {
         {initial(oneLine(chrome.account.name) ?? chrome.account.email)}
       </span>
       <span class="who" id="account">
-        {label}
+        {label ?? say(chrome.locale.words.sentence.account, { email: <Email address={chrome.account.email} /> })}
       </span>
       <button type="submit" class="plain" aria-describedby="account">
         {leave}
@@ -110,24 +117,50 @@ export function Account({ chrome, label, leave }: AccountProps) {
   )
 }
 
+interface ClaimsProps {
+  readonly details: readonly string[]
+}
+
+/** What a device says of itself, on one line: "Northwind N55 · app 4.2". */
+export function Claims({ details }: ClaimsProps) {
+  return (
+    <>
+      {details.flatMap((detail, index) => [
+        index > 0 && ' ',
+        <span key={detail}>
+          {index > 0 && '· '}
+          <bdi>{detail}</bdi>
+        </span>,
+      ])}
+    </>
+  )
+}
+
 /** What the pages say in their own words, in this order: what is told of the account, and becoming a device of its own. */
 const IDENTITY = ['profile', 'email', 'enroll'] as const
-export type Identity = (typeof IDENTITY)[number]
+type Identity = (typeof IDENTITY)[number]
+
+/** What a yes gives away, or gave. */
+export interface Given {
+  /** What it is told of the account. */
+  readonly identity: readonly Identity[]
+  /** Sentences, each an ability: "See your library". */
+  readonly permissions: readonly string[]
+  readonly staysSignedIn: boolean
+}
 
 interface AbilitiesProps {
   readonly chrome: Chrome
   /** "It will be able to" when absent. */
   readonly title?: string
-  readonly identity?: readonly Identity[] | undefined
-  /** Sentences, each an ability: "See your library". */
-  readonly permissions: readonly string[]
-  readonly staysSignedIn: boolean
+  readonly given: Given
   /** Said when there is nothing else to say. */
   readonly nothingMore: string
 }
 
-/** What a yes gives away, in words. */
-export function Abilities({ chrome, title, identity = [], permissions, staysSignedIn, nothingMore }: AbilitiesProps) {
+/** The same in words. */
+export function Abilities({ chrome, title, given, nothingMore }: AbilitiesProps) {
+  const { identity, permissions, staysSignedIn } = given
   const { able } = chrome.locale.words
   const sentences: (string | undefined)[] = [
     ...IDENTITY.filter((part) => identity.includes(part)).map((part) => able[part]),

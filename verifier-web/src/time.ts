@@ -1,4 +1,6 @@
 // Durations, moments and places as a person says them, in the page's language. Clocks live in the server.
+import type { Locale } from './locales/locale.ts'
+
 const MINUTE = 60
 const HOUR = 60 * MINUTE
 const DAY = 24 * HOUR
@@ -9,6 +11,11 @@ const YEAR = 365 * DAY
 export function duration(tag: string, seconds: number, round: 'down' | 'up'): string {
   const { amount, unit } = measure(seconds, round === 'down' ? Math.floor : Math.ceil)
   return new Intl.NumberFormat(tag, { style: 'unit', unit, unitDisplay: 'long' }).format(amount)
+}
+
+/** How long to wait before trying again: "8 minutes", or "a moment" where nobody can tell. */
+export function toWait({ tag, words }: Locale, seconds: number | undefined): string {
+  return seconds === undefined ? words.aMoment : duration(tag, seconds, 'up')
 }
 
 /** "40 seconds ago", rounded down. */

@@ -2,22 +2,8 @@
 import type { Chrome } from '../layout.tsx'
 import { type DeviceModel, devicePage } from '../pages/device.tsx'
 import { type OutcomeModel, outcomePage } from '../pages/outcome.tsx'
-import { ANA, type GalleryEntry } from './scene.ts'
+import { ANA, type GalleryEntry, TV } from './scene.ts'
 
-const TV: DeviceModel = {
-  client: 'Northwind TV',
-  name: 'Living room TV',
-  model: 'Northwind N55',
-  software: 'app 4.2',
-  userCode: 'WDJB-MJHT',
-  arrived: 'address',
-  startedSecondsAgo: 40,
-  expiresInSeconds: 521,
-  address: '203.0.113.7',
-  network: 'same',
-  permissions: ['See your library', 'See what you watch'],
-  staysSignedIn: true,
-}
 const AFAR = { network: 'suspicious', startedSecondsAgo: 125 } as const
 const ABROAD = { ...AFAR, countries: { phone: 'PT', device: 'DE' } } as const
 const NUMBER = { proof: { kind: 'number', choices: ['17', '58', '92'] } } as const

@@ -5,7 +5,7 @@ import { devicePage } from '../pages/device.tsx'
 import { languagePage } from '../pages/language.tsx'
 import { signInPage } from '../pages/sign-in.tsx'
 import { keyStylesheet, type Theme } from '../theme.ts'
-import { ANA, ANYBODY, type GalleryEntry } from './scene.ts'
+import { ANA, ANYBODY, type GalleryEntry, TV } from './scene.ts'
 
 const LOGO = readLogo(
   Buffer.from(
@@ -35,21 +35,6 @@ export const framePages: readonly GalleryEntry[] = [
   },
   {
     name: 'theme-device',
-    html: (a) =>
-      devicePage(
-        { ...ANA, theme: THEME, ...a },
-        {
-          client: 'Fabrikam Sport',
-          name: 'Living room TV',
-          userCode: 'WDJB-MJHT',
-          arrived: 'address',
-          startedSecondsAgo: 40,
-          expiresInSeconds: 521,
-          address: '203.0.113.7',
-          network: 'same',
-          permissions: ['See your library'],
-          staysSignedIn: true,
-        },
-      ),
+    html: (a) => devicePage({ ...ANA, theme: THEME, ...a }, { ...TV, client: 'Fabrikam Sport' }),
   },
 ]

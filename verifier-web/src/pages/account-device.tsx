@@ -1,15 +1,14 @@
 // One device, app or enrolled device of the account: what is known of it, its name, and its end.
-import { Ago, accountPart, Place, type When, type Whence } from '../account-parts.tsx'
+import { Ago, accountPart, Happened, type When, type Whence } from '../account-parts.tsx'
+import { NameForm } from '../fields.tsx'
 import { Clock, Eye, Screen, Tick, Warning } from '../icons.tsx'
 import { type Chrome, document } from '../layout.tsx'
-import { Abilities, Form, type Identity, Notice } from '../parts.tsx'
+import { Abilities, Claims, Form, type Given, Notice } from '../parts.tsx'
 import { oneLine, say } from '../sentence.ts'
 import { duration } from '../time.ts'
 import { type AccountNews, News } from './account.tsx'
 
-const LONGEST_NAME = 64
-
-export interface AccountDeviceModel {
+export interface AccountDeviceModel extends Given {
   readonly id: string
   /** What its person calls it. */
   readonly label?: string
@@ -27,9 +26,6 @@ export interface AccountDeviceModel {
   /** Whoever allowed it was on another network. */
   readonly fromAfar: boolean
   readonly unused: boolean
-  readonly identity: readonly Identity[]
-  readonly permissions: readonly string[]
-  readonly staysSignedIn: boolean
   readonly news?: AccountNews
 }
 
@@ -42,7 +38,6 @@ export function nameOf({ label, name, client }: Pick<AccountDeviceModel, 'label'
 export function accountDevicePage(chrome: Chrome, model: AccountDeviceModel): string {
   const { words, tag } = chrome.locale
   const { accountDevice } = words
-  const address = `/account/devices/${model.id}` as const
   return accountPart(
     chrome,
     accountDevice.title,
@@ -50,7 +45,7 @@ export function accountDevicePage(chrome: Chrome, model: AccountDeviceModel): st
       <h1>
         <bdi>{nameOf(model)}</bdi>
       </h1>
-      <Claims chrome={chrome} model={model} />
+      <Says chrome={chrome} model={model} />
       {model.news && <News chrome={chrome} news={model.news} />}
       {model.unused && (
         <Notice mood="warn">
@@ -59,35 +54,14 @@ export function accountDevicePage(chrome: Chrome, model: AccountDeviceModel): st
         </Notice>
       )}
       <Facts chrome={chrome} model={model} />
-      <Abilities
+      <Abilities chrome={chrome} title={accountDevice.able} given={model} nothingMore={words.device.nothingMore} />
+      <NameForm
         chrome={chrome}
-        title={accountDevice.able}
-        identity={model.identity}
-        permissions={model.permissions}
-        staysSignedIn={model.staysSignedIn}
-        nothingMore={words.device.nothingMore}
+        action={`/account/devices/${model.id}`}
+        value={oneLine(model.label) ?? oneLine(model.name)}
+        hint={accountDevice.nameHint}
       />
-      <Form chrome={chrome} action={address} class="fields">
-        <label for="name">{accountDevice.name}</label>
-        <input
-          id="name"
-          name="name"
-          type="text"
-          autocomplete="off"
-          maxlength={LONGEST_NAME}
-          value={oneLine(model.label) ?? oneLine(model.name)}
-          aria-describedby="hint"
-        />
-        <p class="hint" id="hint">
-          {accountDevice.nameHint}
-        </p>
-        <button type="submit">{accountDevice.save}</button>
-      </Form>
-      <p class="removal">
-        <a class="button bad" href={`${chrome.base}${address}/remove`}>
-          {accountDevice.remove}
-        </a>
-      </p>
+      <Removal chrome={chrome} kind="devices" id={model.id} />
     </>,
   )
 }
@@ -97,41 +71,26 @@ interface PartProps {
   readonly model: AccountDeviceModel
 }
 
-function Claims({ chrome, model }: PartProps) {
+function Says({ chrome, model }: PartProps) {
   const label = oneLine(model.label)
   const own = label === undefined ? undefined : oneLine(model.name)
   const said = [own, oneLine(model.model), oneLine(model.software)].filter((claim) => claim !== undefined)
   if (said.length === 0) return null
-  const claim = said.flatMap((detail, index) => [
-    ' ',
-    <span key={detail}>
-      {index > 0 && '· '}
-      <bdi>{detail}</bdi>
-    </span>,
-  ])
-  return <p class="lead claim">{say(chrome.locale.words.device.says, { claim })}</p>
+  return <p class="lead claim">{say(chrome.locale.words.device.says, { claim: <Claims details={said} /> })}</p>
 }
 
 function Facts({ chrome, model }: PartProps) {
   const { words } = chrome.locale
   const { accountDevice } = words
-  const place = (from: Whence | undefined) =>
-    from && <small>{say(accountDevice.from, { place: <Place chrome={chrome} from={from} /> })}</small>
   return (
     <ul class="facts">
       <li>
         <Clock />
-        <span>
-          {say(words.account.used, { ago: <Ago chrome={chrome} when={model.used} /> })}
-          {place(model.usedFrom)}
-        </span>
+        <Happened chrome={chrome} said={words.account.used} when={model.used} from={model.usedFrom} />
       </li>
       <li>
         <Tick />
-        <span>
-          {say(accountDevice.linked, { ago: <Ago chrome={chrome} when={model.linked} /> })}
-          {place(model.startedFrom)}
-        </span>
+        <Happened chrome={chrome} said={accountDevice.linked} when={model.linked} from={model.startedFrom} />
       </li>
       <li>
         <Screen />
@@ -155,15 +114,24 @@ function Facts({ chrome, model }: PartProps) {
   )
 }
 
-export interface AccountAppModel {
+/** Leads to the question before the end. */
+function Removal({ chrome, kind, id }: { readonly chrome: Chrome } & Pick<RemovalModel, 'kind' | 'id'>) {
+  const { accountDevice } = chrome.locale.words
+  return (
+    <p class="removal">
+      <a class="button bad" href={`${chrome.base}/account/${kind}/${id}/remove`}>
+        {kind === 'apps' ? accountDevice.removeApp : accountDevice.remove}
+      </a>
+    </p>
+  )
+}
+
+export interface AccountAppModel extends Given {
   /** Part of the address of its page. */
   readonly id: string
   readonly name: string
   readonly used?: When
   readonly usedFrom?: Whence
-  readonly identity: readonly Identity[]
-  readonly permissions: readonly string[]
-  readonly staysSignedIn: boolean
 }
 
 /** An app or site that was signed in to with this account. */
@@ -181,28 +149,12 @@ export function accountAppPage(chrome: Chrome, model: AccountAppModel): string {
         <ul class="facts">
           <li>
             <Clock />
-            <span>
-              {say(words.account.used, { ago: <Ago chrome={chrome} when={model.used} /> })}
-              {model.usedFrom && (
-                <small>{say(accountDevice.from, { place: <Place chrome={chrome} from={model.usedFrom} /> })}</small>
-              )}
-            </span>
+            <Happened chrome={chrome} said={words.account.used} when={model.used} from={model.usedFrom} />
           </li>
         </ul>
       )}
-      <Abilities
-        chrome={chrome}
-        title={accountDevice.able}
-        identity={model.identity}
-        permissions={model.permissions}
-        staysSignedIn={model.staysSignedIn}
-        nothingMore={words.consent.nothingMore}
-      />
-      <p class="removal">
-        <a class="button bad" href={`${chrome.base}/account/apps/${model.id}/remove`}>
-          {accountDevice.removeApp}
-        </a>
-      </p>
+      <Abilities chrome={chrome} title={accountDevice.able} given={model} nothingMore={words.consent.nothingMore} />
+      <Removal chrome={chrome} kind="apps" id={model.id} />
     </>,
   )
 }
@@ -239,15 +191,10 @@ export function accountEnrolledPage(chrome: Chrome, model: AccountEnrolledModel)
       <Abilities
         chrome={chrome}
         title={accountDevice.able}
-        permissions={model.permissions}
-        staysSignedIn={false}
+        given={{ identity: [], permissions: model.permissions, staysSignedIn: false }}
         nothingMore={accountDevice.nothing}
       />
-      <p class="removal">
-        <a class="button bad" href={`${chrome.base}/account/enrolled/${model.id}/remove`}>
-          {accountDevice.remove}
-        </a>
-      </p>
+      <Removal chrome={chrome} kind="enrolled" id={model.id} />
     </>,
   )
 }

@@ -1,5 +1,6 @@
 // The browsers that are signed in, and signing out of everything at once.
 import { Ago, accountPart, Place, type When, type Whence } from '../account-parts.tsx'
+import { DevicesToo } from '../fields.tsx'
 import { type Chrome, document } from '../layout.tsx'
 import { Form } from '../parts.tsx'
 import { oneLine, say, sayText } from '../sentence.ts'
@@ -105,13 +106,7 @@ export function everywherePage(chrome: Chrome): string {
       <h1>{everywhere.title}</h1>
       <p class="lead">{everywhere.lead}</p>
       <Form chrome={chrome} action="/account/sign-out">
-        <label class="choice">
-          <input type="checkbox" name="devices" value="yes" aria-describedby="hint" />
-          <span>{everywhere.devices}</span>
-        </label>
-        <p class="hint" id="hint">
-          {everywhere.devicesHint}
-        </p>
+        <DevicesToo said={everywhere} />
         <div class="answers">
           <button type="submit" name="answer" value="no">
             {everywhere.no}

@@ -4,7 +4,7 @@ import type { ComponentChildren } from 'preact'
 import { Ago, type When } from '../account-parts.tsx'
 import { Onward, Screen } from '../icons.tsx'
 import { type Chrome, document } from '../layout.tsx'
-import { Account, Notice } from '../parts.tsx'
+import { Account, Email, Notice } from '../parts.tsx'
 import { oneLine, say } from '../sentence.ts'
 import { country, duration } from '../time.ts'
 
@@ -73,7 +73,7 @@ export function accountPage(chrome: Chrome, model: AccountModel): string {
               <bdi>{oneLine(chrome.account?.name) ?? account.title}</bdi>
             </strong>
             <small>
-              <bdi>{oneLine(chrome.account?.email, 254)}</bdi>
+              <Email address={chrome.account?.email} />
             </small>
           </>
         }

@@ -1,8 +1,9 @@
 // The code that is asked for after the password: of an app on the phone, or a recovery code. One field for both.
+import { OneTimeCode } from '../fields.tsx'
 import { type Chrome, document } from '../layout.tsx'
-import { Form, Notice } from '../parts.tsx'
-import { oneLine, say } from '../sentence.ts'
-import { duration } from '../time.ts'
+import { Email, Form, Notice } from '../parts.tsx'
+import { say } from '../sentence.ts'
+import { toWait } from '../time.ts'
 
 export interface CodeModel {
   /** The account that is signing in. */
@@ -15,38 +16,28 @@ export interface CodeModel {
 
 /** Posts `code` to `/sign-in/code`. */
 export function codePage(chrome: Chrome, model: CodeModel): string {
-  const { words, tag } = chrome.locale
-  const { problem, retryAfterSeconds } = model
-  const time = retryAfterSeconds === undefined ? words.aMoment : duration(tag, retryAfterSeconds, 'up')
+  const { words } = chrome.locale
+  const { problem } = model
+  const time = toWait(chrome.locale, model.retryAfterSeconds)
   const said = problem === 'wrong' ? words.code.problem.wrong : say(words.code.problem.tooMany, { time })
   return document(
     chrome,
     problem ? words.code.problem.title : words.code.title,
     <>
       <h1>{words.code.title}</h1>
-      <p class="lead">{say(words.code.lead, { email: <bdi>{oneLine(model.email, 254)}</bdi> })}</p>
+      <p class="lead">{say(words.code.lead, { email: <Email address={model.email} /> })}</p>
       <Form chrome={chrome} action="/sign-in/code" class="fields">
         {problem && (
           <Notice mood="bad" id="problem">
             {said}
           </Notice>
         )}
-        <label for="code">{words.code.field}</label>
-        <input
-          id="code"
-          name="code"
-          type="text"
-          class="code"
-          dir="ltr"
-          inputmode="numeric"
-          autocomplete="one-time-code"
-          autocorrect="off"
-          spellcheck={false}
-          maxlength={32}
+        <OneTimeCode
+          chrome={chrome}
+          longest={32}
           value={model.code}
-          required
-          aria-invalid={problem === 'wrong' ? 'true' : undefined}
-          aria-describedby={problem ? 'problem hint' : 'hint'}
+          invalid={problem === 'wrong'}
+          about={problem ? 'problem hint' : 'hint'}
         />
         <p class="hint" id="hint">
           {words.code.hint}

@@ -1,21 +1,16 @@
 // An app asks for a sign-in (the authorization-code flow). The device's twin of this question is next door in device.tsx.
 import { Eye } from '../icons.tsx'
 import { type Chrome, document } from '../layout.tsx'
-import { Abilities, Account, Form, type Identity, Machine, Notice } from '../parts.tsx'
+import { Abilities, Account, Form, type Given, Machine, Notice } from '../parts.tsx'
 import { oneLine, say } from '../sentence.ts'
 
 const LONGEST_HOST = 253
 
-export interface ConsentModel {
+export interface ConsentModel extends Given {
   /** The registered name of the app. */
   readonly client: string
   /** Where the answer goes, from the registered return address: its host, or the scheme of an app's own address. */
   readonly returnsTo: string
-  /** What it is told of the account. */
-  readonly identity: readonly Identity[]
-  /** Sentences, each an ability: "See your library". */
-  readonly permissions: readonly string[]
-  readonly staysSignedIn: boolean
   /** A public app on this machine: any other program could use its name (RFC 8252 §8.6). */
   readonly unproven: boolean
 }
@@ -45,18 +40,8 @@ export function consentPage(chrome: Chrome, model: ConsentModel): string {
         </li>
       </ul>
       {model.unproven && <Notice mood="warn">{words.consent.unproven}</Notice>}
-      <Abilities
-        chrome={chrome}
-        identity={model.identity}
-        permissions={model.permissions}
-        staysSignedIn={model.staysSignedIn}
-        nothingMore={words.consent.nothingMore}
-      />
-      <Account
-        chrome={chrome}
-        label={say(words.sentence.account, { email: <bdi>{oneLine(chrome.account?.email, 254)}</bdi> })}
-        leave={words.consent.switch}
-      />
+      <Abilities chrome={chrome} given={model} nothingMore={words.consent.nothingMore} />
+      <Account chrome={chrome} leave={words.consent.switch} />
       <Form chrome={chrome} action="/authorize/consent" class="answers">
         <button type="submit" name="answer" value="deny">
           {words.consent.deny}

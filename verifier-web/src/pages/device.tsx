@@ -2,20 +2,19 @@
 // as such; it names the trick, and makes refusing as easy as agreeing (RFC 8628 §5.4, BCP 247 §6.1.13-14). From
 // elsewhere, a proof that the person sees the device's screen takes the place of the yes.
 import { LAST_LETTERS } from '@latchkey/shared'
+import { ScreenCode } from '../fields.tsx'
 import { Clock, Eye, Screen, Tick, Warning } from '../icons.tsx'
 import { type Chrome, document } from '../layout.tsx'
 import { Later, Live } from '../live.tsx'
-import { Abilities, Account, Code, Form, type Identity, Machine, Notice } from '../parts.tsx'
+import { Abilities, Account, Claims, Code, Form, type Given, Machine, Notice } from '../parts.tsx'
 import { oneLine, say } from '../sentence.ts'
 import { ago, duration } from '../time.ts'
 
 const JUST_NOW_SECONDS = 10
 // WCAG 2.2.1: the limit itself is essential (a code that never ended could be passed on for ever), so it is shown.
 const WARN_SECONDS = 60
-// As much as the server reads: who pastes or types the whole code is not cut short.
-const LONGEST_LETTERS = 64
 
-export interface DeviceModel {
+export interface DeviceModel extends Given {
   /** The registered name of what the device signs in to. */
   readonly client: string
   /** What the device says of itself; anybody can say anything. */
@@ -36,11 +35,6 @@ export interface DeviceModel {
   readonly countries?: { readonly phone: string; readonly device: string }
   /** Who asks has proven to be `client`, by a key of its own; everybody else only says so. */
   readonly proven?: boolean
-  /** What it is told of the account; nothing when left out. */
-  readonly identity?: readonly Identity[]
-  /** Sentences, each an ability: "See your library". */
-  readonly permissions: readonly string[]
-  readonly staysSignedIn: boolean
   /** What takes the place of the yes; a tap when left out. */
   readonly proof?:
     | { readonly kind: 'number'; readonly choices: readonly string[] }
@@ -73,19 +67,9 @@ export function devicePage(chrome: Chrome, model: DeviceModel): string {
         </figure>
       )}
       <Trick chrome={chrome} model={model} />
-      <Claims chrome={chrome} model={model} />
-      <Abilities
-        chrome={chrome}
-        identity={model.identity}
-        permissions={model.permissions}
-        staysSignedIn={model.staysSignedIn}
-        nothingMore={words.device.nothingMore}
-      />
-      <Account
-        chrome={chrome}
-        label={say(words.sentence.account, { email: <bdi>{oneLine(chrome.account?.email, 254)}</bdi> })}
-        leave={words.device.switch}
-      />
+      <Asker chrome={chrome} model={model} />
+      <Abilities chrome={chrome} given={model} nothingMore={words.device.nothingMore} />
+      <Account chrome={chrome} leave={words.device.switch} />
       <TimeLeft chrome={chrome} model={model} />
       <Answers chrome={chrome} proof={proof} />
       <Live chrome={chrome} shows="open" seconds={model.expiresInSeconds} />
@@ -99,17 +83,12 @@ interface PartProps {
   readonly model: DeviceModel
 }
 
-function Claims({ chrome, model }: PartProps) {
+/** Who asks, in its own words. */
+function Asker({ chrome, model }: PartProps) {
   const { words } = chrome.locale
   const name = oneLine(model.name)
   const details = [oneLine(model.model), oneLine(model.software)].filter((detail) => detail !== undefined)
-  const claim = details.flatMap((detail, index) => [
-    index > 0 && ' ',
-    <span key={detail}>
-      {index > 0 && '· '}
-      <bdi>{detail}</bdi>
-    </span>,
-  ])
+  const claim = <Claims details={details} />
   return (
     <div class="device">
       <Screen />
@@ -329,31 +308,13 @@ function Letters({ chrome, problem }: LettersProps) {
   const count = new Intl.NumberFormat(tag).format(LAST_LETTERS)
   return (
     <Form chrome={chrome} action="/link/device" class="fields">
-      <label for="letters">{say(check.letters, { count })}</label>
-      <input
-        id="letters"
+      <ScreenCode
         name="letters"
-        class="code"
-        type="text"
-        dir="ltr"
-        inputmode="text"
-        autocapitalize="characters"
-        autocomplete="off"
-        autocorrect="off"
-        spellcheck={false}
-        maxlength={LONGEST_LETTERS}
-        aria-invalid={problem ? 'true' : undefined}
-        aria-describedby={problem ? 'problem hint' : 'hint'}
-        required
+        label={say(check.letters, { count })}
+        problem={problem && say(check.problem[problem], { count })}
+        invalid={problem !== undefined}
+        hint={check.lettersHint}
       />
-      {problem && (
-        <Notice mood="bad" id="problem">
-          {say(check.problem[problem], { count })}
-        </Notice>
-      )}
-      <p class="hint" id="hint">
-        {check.lettersHint}
-      </p>
       <button type="submit" name="answer" value="approve" class="key">
         {words.device.approve}
       </button>

@@ -2,7 +2,7 @@
 // at the other provider; its button is in ../upstream.tsx.
 import { Ago, accountPart, type When } from '../account-parts.tsx'
 import type { Chrome } from '../layout.tsx'
-import { Form, Notice } from '../parts.tsx'
+import { Email, Form, Notice } from '../parts.tsx'
 import { oneLine, say } from '../sentence.ts'
 import { type UpstreamChoice, type UpstreamNews, UpstreamNotice } from '../upstream.tsx'
 
@@ -106,7 +106,7 @@ export interface AddIdentityModel {
 export function addIdentityPage(chrome: Chrome, { upstream }: AddIdentityModel): string {
   const { words } = chrome.locale
   const provider = <bdi>{oneLine(upstream.name)}</bdi>
-  const email = <bdi>{oneLine(chrome.account?.email, LONGEST_ADDRESS)}</bdi>
+  const email = <Email address={chrome.account?.email} />
   return accountPart(
     chrome,
     words.identities.confirm.title,

@@ -1,13 +1,12 @@
 // Where everyone starts: type the code. Also the home of somebody who is signed in.
 import { USER_CODE_LENGTH } from '@latchkey/shared'
+import { ScreenCode } from '../fields.tsx'
 import { type Chrome, document } from '../layout.tsx'
-import { Account, Code, Form, Notice } from '../parts.tsx'
-import { oneLine, say } from '../sentence.ts'
-import { duration } from '../time.ts'
+import { Account, Code, Email, Form } from '../parts.tsx'
+import { say } from '../sentence.ts'
+import { toWait } from '../time.ts'
 
 const EXAMPLE = 'WDJB-MJHT'
-// As much as the server reads: pasted spaces and invisible marks count too.
-const LONGEST_CODE = 64
 
 export interface LinkModel {
   /** What was typed, or what the address carried: kept in the field. */
@@ -29,7 +28,7 @@ export function linkPage(chrome: Chrome, model: LinkModel): string {
       format: say(words.link.problem.format, example),
       unknown: words.link.problem.unknown,
       too_many: say(words.link.problem.tooMany, {
-        time: model.retryAfterSeconds === undefined ? words.aMoment : duration(tag, model.retryAfterSeconds, 'up'),
+        time: toWait(chrome.locale, model.retryAfterSeconds),
       }),
     }[problem]
   return document(
@@ -40,32 +39,14 @@ export function linkPage(chrome: Chrome, model: LinkModel): string {
       <p class="lead">{model.code && !problem ? words.link.leadFilled : words.link.lead}</p>
       <Form chrome={chrome} action="/link" class="fields">
         {model.from && <input type="hidden" name={`from_${model.from}`} value={model.code} />}
-        <label for="user_code">{words.link.code}</label>
-        <input
-          id="user_code"
+        <ScreenCode
           name="user_code"
-          class="code"
-          type="text"
-          dir="ltr"
-          inputmode="text"
-          autocapitalize="characters"
-          autocomplete="off"
-          autocorrect="off"
-          spellcheck={false}
-          maxlength={LONGEST_CODE}
+          label={words.link.code}
           value={model.code}
-          aria-invalid={problem === 'format' || problem === 'unknown' ? 'true' : undefined}
-          aria-describedby={problem ? 'problem hint' : 'hint'}
-          required
+          problem={said}
+          invalid={problem === 'format' || problem === 'unknown'}
+          hint={say(words.link.hint, example)}
         />
-        {said && (
-          <Notice mood="bad" id="problem">
-            {said}
-          </Notice>
-        )}
-        <p class="hint" id="hint">
-          {say(words.link.hint, example)}
-        </p>
         <button type="submit" class="key">
           {words.link.go}
         </button>
@@ -75,7 +56,7 @@ export function linkPage(chrome: Chrome, model: LinkModel): string {
         label={
           <>
             <small>{words.link.signedIn}</small>
-            <bdi>{oneLine(chrome.account?.email, 254)}</bdi>
+            <Email address={chrome.account?.email} />
           </>
         }
         leave={words.link.signOut}

@@ -1,7 +1,8 @@
 // Leaving: asked first, since any site can send a browser here (RP-Initiated Logout §2), and told when it is done.
+import { DevicesToo } from '../fields.tsx'
 import { Picture } from '../icons.tsx'
 import { type Chrome, document } from '../layout.tsx'
-import { Form } from '../parts.tsx'
+import { Email, Form } from '../parts.tsx'
 import { oneLine, say } from '../sentence.ts'
 
 export interface LogoutModel {
@@ -24,20 +25,10 @@ export function logoutPage(chrome: Chrome, model: LogoutModel): string {
         {client === undefined ? words.logout.lead : say(words.logout.leadApp, { client: <bdi>{client}</bdi> })}
       </p>
       {chrome.account && (
-        <p class="quiet">{say(words.logout.account, { email: <bdi>{oneLine(chrome.account.email, 254)}</bdi> })}</p>
+        <p class="quiet">{say(words.logout.account, { email: <Email address={chrome.account.email} /> })}</p>
       )}
       <Form chrome={chrome} action="/logout/confirm">
-        {model.devicesToo && (
-          <>
-            <label class="choice">
-              <input type="checkbox" name="devices" value="yes" aria-describedby="hint" />
-              <span>{words.logout.devices}</span>
-            </label>
-            <p class="hint" id="hint">
-              {words.logout.devicesHint}
-            </p>
-          </>
-        )}
+        {model.devicesToo && <DevicesToo said={words.logout} />}
         <div class="answers">
           <button type="submit" name="answer" value="no">
             {words.logout.no}

@@ -3,7 +3,7 @@ import { Picture } from '../icons.tsx'
 import { type Chrome, document } from '../layout.tsx'
 import { Later, Live } from '../live.tsx'
 import type { Words } from '../locales/locale.ts'
-import { Form } from '../parts.tsx'
+import { Email, Form } from '../parts.tsx'
 import { oneLine, say, sayText } from '../sentence.ts'
 
 const MOODS = {
@@ -95,9 +95,7 @@ function News({ chrome, model }: NewsProps) {
       <p class="lead">{outcome === 'reported' ? reportedText(words, model) : said.text}</p>
       {outcome === 'expired' && chrome.account && <p class="quiet">{words.outcome.staySignedIn}</p>}
       {isLinked(outcome) && chrome.account && (
-        <p class="quiet">
-          {say(words.outcome.approved.account, { email: <bdi>{oneLine(chrome.account.email, 254)}</bdi> })}
-        </p>
+        <p class="quiet">{say(words.outcome.approved.account, { email: <Email address={chrome.account.email} /> })}</p>
       )}
     </div>
   )

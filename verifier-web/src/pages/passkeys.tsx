@@ -1,13 +1,12 @@
 // The passkeys of an account: all of them, and one by one. Making one is browser/passkey.ts's to ask; see ../passkey.tsx.
 import { Ago, accountPart, type When } from '../account-parts.tsx'
+import { NameForm } from '../fields.tsx'
 import { Clock, Eye, Key, Onward, Tick } from '../icons.tsx'
 import type { Chrome } from '../layout.tsx'
 import type { Words } from '../locales/locale.ts'
 import { Form, Notice } from '../parts.tsx'
 import { PasskeyForm } from '../passkey.tsx'
 import { oneLine, say } from '../sentence.ts'
-
-const LONGEST_NAME = 64
 
 export interface OwnPasskey {
   readonly id: string
@@ -162,22 +161,7 @@ export function passkeyPage(chrome: Chrome, { passkey, last, news }: PasskeyMode
           <span>{passkey.synced ? words.passkeys.synced : words.passkeys.single}</span>
         </li>
       </ul>
-      <Form chrome={chrome} action={address} class="fields">
-        <label for="name">{words.accountDevice.name}</label>
-        <input
-          id="name"
-          name="name"
-          type="text"
-          autocomplete="off"
-          maxlength={LONGEST_NAME}
-          value={name}
-          aria-describedby="hint"
-        />
-        <p class="hint" id="hint">
-          {words.passkeys.nameHint}
-        </p>
-        <button type="submit">{words.accountDevice.save}</button>
-      </Form>
+      <NameForm chrome={chrome} action={address} value={name} hint={words.passkeys.nameHint} />
       <Form chrome={chrome} action={`${address}/remove`} class="removal">
         <p class="hint" id="removal">
           {last ? words.passkeys.problem.last : words.passkeys.removeHow}

@@ -1,5 +1,6 @@
 // Choosing a password: one field, and what a good one is. Nothing is asked twice; the script shows what was typed.
 import { accountPart } from '../account-parts.tsx'
+import { DevicesToo } from '../fields.tsx'
 import type { Chrome } from '../layout.tsx'
 import type { Words } from '../locales/locale.ts'
 import { Form, Notice } from '../parts.tsx'
@@ -75,17 +76,7 @@ export function passwordPage(chrome: Chrome, model: PasswordModel): string {
           <input type="checkbox" />
           <span>{password.show}</span>
         </label>
-        {model.hasPassword && (
-          <>
-            <label class="choice">
-              <input type="checkbox" name="devices" value="yes" aria-describedby="devices" />
-              <span>{words.everywhere.devices}</span>
-            </label>
-            <p class="hint" id="devices">
-              {words.everywhere.devicesHint}
-            </p>
-          </>
-        )}
+        {model.hasPassword && <DevicesToo said={words.everywhere} />}
         <button type="submit" class="key">
           {password.save}
         </button>

@@ -4,7 +4,7 @@ import { type Chrome, document } from '../layout.tsx'
 import type { Words } from '../locales/locale.ts'
 import { Machine } from '../parts.tsx'
 import { oneLine, say } from '../sentence.ts'
-import { duration } from '../time.ts'
+import { toWait } from '../time.ts'
 
 const SENTENCES = {
   bad_request: 'badRequest',
@@ -34,9 +34,9 @@ export interface ProblemModel {
 
 /** The error page. It repeats nothing from the request: an error page is where injected text likes to land. */
 export function problemPage(chrome: Chrome, model: ProblemModel): string {
-  const { words, tag } = chrome.locale
+  const { words } = chrome.locale
   const said = words.problem[SENTENCES[model.problem]]
-  const time = model.retryAfterSeconds === undefined ? words.aMoment : duration(tag, model.retryAfterSeconds, 'up')
+  const time = toWait(chrome.locale, model.retryAfterSeconds)
   const requestId = oneLine(model.requestId)
   return document(
     chrome,

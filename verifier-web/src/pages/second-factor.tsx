@@ -1,10 +1,11 @@
 // Codes of an app as a second factor: setting it up, what there is of it, and the recovery codes, shown once.
 import { Ago, accountPart, type When } from '../account-parts.tsx'
+import { OneTimeCode } from '../fields.tsx'
 import { Clock, Tick, Warning } from '../icons.tsx'
 import type { Chrome } from '../layout.tsx'
 import type { Words } from '../locales/locale.ts'
-import { Form, Notice } from '../parts.tsx'
-import { oneLine, plural, say } from '../sentence.ts'
+import { Email, Form, Notice } from '../parts.tsx'
+import { plural, say } from '../sentence.ts'
 
 /** A QR code: its side in modules, and its dark ones as the path of an SVG in that many units. */
 export interface Square {
@@ -64,21 +65,11 @@ export function factorSetupPage(chrome: Chrome, model: FactorSetupModel): string
               {factor.problem[model.problem]}
             </Notice>
           )}
-          <label for="code">{words.code.field}</label>
-          <input
-            id="code"
-            name="code"
-            type="text"
-            class="code"
-            dir="ltr"
-            inputmode="numeric"
-            autocomplete="one-time-code"
-            autocorrect="off"
-            spellcheck={false}
-            maxlength={16}
-            required
-            aria-invalid={model.problem === 'wrong' ? 'true' : undefined}
-            aria-describedby={model.problem && 'problem'}
+          <OneTimeCode
+            chrome={chrome}
+            longest={16}
+            invalid={model.problem === 'wrong'}
+            about={model.problem && 'problem'}
           />
           <button type="submit" class="key">
             {factor.turnOn}
@@ -205,7 +196,9 @@ export function recoveryCodesPage(chrome: Chrome, { codes, fresh }: RecoveryCode
           {factor.codes.print}
         </button>
       </p>
-      <p class="hint paper">{oneLine(chrome.account?.email, 254)}</p>
+      <p class="hint paper">
+        <Email address={chrome.account?.email} />
+      </p>
       <p class="next">
         <a href={`${chrome.base}/account`}>{factor.codes.kept}</a>
       </p>

@@ -1,10 +1,10 @@
 // Who is answering: a passkey first where the browser has any, else email and password, ready for password managers.
 // Accounts themselves live in the server; the code of a second factor is next door in code.tsx.
 import { type Chrome, document } from '../layout.tsx'
-import { Code, Form, Notice } from '../parts.tsx'
+import { Code, Email, Form, Notice } from '../parts.tsx'
 import { PasskeyForm } from '../passkey.tsx'
 import { oneLine, say } from '../sentence.ts'
-import { duration } from '../time.ts'
+import { toWait } from '../time.ts'
 import { UpstreamButtons, type UpstreamChoice, type UpstreamNews, UpstreamNotice } from '../upstream.tsx'
 
 export interface SignInModel {
@@ -95,7 +95,7 @@ function Lead({ chrome, model }: PartProps) {
   const { words } = chrome.locale
   const app = oneLine(model.for)
   if (model.again !== undefined) {
-    return <>{say(words.signIn.again.lead, { email: <bdi>{oneLine(model.email, 254)}</bdi> })}</>
+    return <>{say(words.signIn.again.lead, { email: <Email address={model.email} /> })}</>
   }
   if (model.userCode !== undefined) return <>{say(words.signIn.leadCode, { code: <Code value={model.userCode} /> })}</>
   if (app !== undefined) return <>{say(words.signIn.leadApp, { client: <bdi>{app}</bdi> })}</>
@@ -103,13 +103,13 @@ function Lead({ chrome, model }: PartProps) {
 }
 
 function Problem({ chrome, model }: PartProps) {
-  const { words, tag } = chrome.locale
+  const { words } = chrome.locale
   const { problem } = words.signIn
   const { retryAfterSeconds } = model
   if (model.problem === 'wrong') return <>{problem.wrong}</>
   if (model.problem === 'passkey') return <>{problem.passkey}</>
   if (model.problem === 'passkey_late') return <>{problem.passkeyLate}</>
-  const time = retryAfterSeconds === undefined ? words.aMoment : duration(tag, retryAfterSeconds, 'up')
+  const time = toWait(chrome.locale, retryAfterSeconds)
   const long = retryAfterSeconds !== undefined && retryAfterSeconds > LONG_WAIT_SECONDS
   return <>{say(long ? problem.tooManyLong : problem.tooMany, { time })}</>
 }

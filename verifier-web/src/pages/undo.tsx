@@ -1,6 +1,6 @@
 // What the address in the notice of a new device leads to: one question, one button, no sign-in. Opening it changes
 // nothing, so that programs that look into mail and preview addresses remove nobody's television.
-import { Ago, Place, type When, type Whence } from '../account-parts.tsx'
+import { Happened, type When, type Whence } from '../account-parts.tsx'
 import { Clock, Picture, Screen } from '../icons.tsx'
 import { type Chrome, document } from '../layout.tsx'
 import { Form } from '../parts.tsx'
@@ -40,12 +40,7 @@ export function undoPage(chrome: Chrome, model: UndoModel): string {
       <ul class="facts">
         <li>
           <Clock />
-          <span>
-            {say(accountDevice.linked, { ago: <Ago chrome={chrome} when={model.linked} /> })}
-            {model.from && (
-              <small>{say(accountDevice.from, { place: <Place chrome={chrome} from={model.from} /> })}</small>
-            )}
-          </span>
+          <Happened chrome={chrome} said={accountDevice.linked} when={model.linked} from={model.from} />
         </li>
       </ul>
       <Form chrome={chrome} action="/undo" class="fields">

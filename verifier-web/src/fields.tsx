@@ -1,0 +1,139 @@
+// Fields that several pages ask with, each with its label and its hint.
+import type { ComponentChildren } from 'preact'
+import type { Chrome } from './layout.tsx'
+import { Form, Notice } from './parts.tsx'
+
+// As much as the server reads: who pastes or types more than the code, spaces and invisible marks too, is not cut short.
+const LONGEST_CODE = 64
+const LONGEST_NAME = 64
+
+interface ScreenCodeProps {
+  readonly name: 'user_code' | 'letters'
+  readonly label: ComponentChildren
+  /** What was typed before. */
+  readonly value?: string | undefined
+  /** Why it is asked again. */
+  readonly problem: ComponentChildren
+  /** It is the code itself that was wrong. */
+  readonly invalid: boolean
+  readonly hint: ComponentChildren
+}
+
+/** The code that a screen shows, or the end of it: exactly the attributes that keep keyboards from meddling. */
+export function ScreenCode({ name, label, value, problem, invalid, hint }: ScreenCodeProps) {
+  return (
+    <>
+      <label for={name}>{label}</label>
+      <input
+        id={name}
+        name={name}
+        class="code"
+        type="text"
+        dir="ltr"
+        inputmode="text"
+        autocapitalize="characters"
+        autocomplete="off"
+        autocorrect="off"
+        spellcheck={false}
+        maxlength={LONGEST_CODE}
+        value={value}
+        aria-invalid={invalid ? 'true' : undefined}
+        aria-describedby={problem ? 'problem hint' : 'hint'}
+        required
+      />
+      {problem && (
+        <Notice mood="bad" id="problem">
+          {problem}
+        </Notice>
+      )}
+      <p class="hint" id="hint">
+        {hint}
+      </p>
+    </>
+  )
+}
+
+interface OneTimeCodeProps {
+  readonly chrome: Chrome
+  readonly longest: number
+  readonly value?: string | undefined
+  readonly invalid: boolean
+  /** Ids of what is said about it. */
+  readonly about: string | undefined
+}
+
+/** The code of an app on the phone: keyboards show digits, and offer it where they know it. */
+export function OneTimeCode({ chrome, longest, value, invalid, about }: OneTimeCodeProps) {
+  return (
+    <>
+      <label for="code">{chrome.locale.words.code.field}</label>
+      <input
+        id="code"
+        name="code"
+        type="text"
+        class="code"
+        dir="ltr"
+        inputmode="numeric"
+        autocomplete="one-time-code"
+        autocorrect="off"
+        spellcheck={false}
+        maxlength={longest}
+        value={value}
+        required
+        aria-invalid={invalid ? 'true' : undefined}
+        aria-describedby={about}
+      />
+    </>
+  )
+}
+
+interface NameFormProps {
+  readonly chrome: Chrome
+  /** Where `name` is posted to: the address of what is named. */
+  readonly action: `/account/${'devices' | 'passkeys'}/${string}`
+  readonly value: string | undefined
+  readonly hint: string
+}
+
+/** What a person calls one thing of theirs. */
+export function NameForm({ chrome, action, value, hint }: NameFormProps) {
+  const { accountDevice } = chrome.locale.words
+  return (
+    <Form chrome={chrome} action={action} class="fields">
+      <label for="name">{accountDevice.name}</label>
+      <input
+        id="name"
+        name="name"
+        type="text"
+        autocomplete="off"
+        maxlength={LONGEST_NAME}
+        value={value}
+        aria-describedby="hint"
+      />
+      <p class="hint" id="hint">
+        {hint}
+      </p>
+      <button type="submit">{accountDevice.save}</button>
+    </Form>
+  )
+}
+
+interface DevicesTooProps {
+  /** In the words of `logout` or `everywhere`. */
+  readonly said: { readonly devices: string; readonly devicesHint: string }
+}
+
+/** Whether devices are signed out as well: `devices` = `yes` when ticked, which it never is beforehand. */
+export function DevicesToo({ said }: DevicesTooProps) {
+  return (
+    <>
+      <label class="choice">
+        <input type="checkbox" name="devices" value="yes" aria-describedby="devices" />
+        <span>{said.devices}</span>
+      </label>
+      <p class="hint" id="devices">
+        {said.devicesHint}
+      </p>
+    </>
+  )
+}
