@@ -5,7 +5,7 @@ import { Onward } from './icons.tsx'
 import { type Chrome, document } from './layout.tsx'
 import { Machine } from './parts.tsx'
 import { oneLine, say } from './sentence.ts'
-import { ago, country, moment, now } from './time.ts'
+import { ago, country, moment } from './time.ts'
 
 /** A page below /account: its heading is its title. For `document`'s arguments see there. */
 export function accountPart(
@@ -42,10 +42,10 @@ interface WhenProps {
 
 /** "2 hours ago", with the moment itself for who points at it. */
 export function Ago({ chrome, when }: WhenProps) {
-  const { tag } = chrome.locale
+  const { tag, words } = chrome.locale
   return (
     <time datetime={new Date(when.at).toISOString()} title={moment(tag, when.at)}>
-      {when.secondsAgo < 60 ? now(tag) : ago(tag, when.secondsAgo)}
+      {when.secondsAgo < 60 ? words.justNow : ago(tag, when.secondsAgo)}
     </time>
   )
 }

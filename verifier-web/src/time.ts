@@ -24,11 +24,6 @@ export function ago(tag: string, seconds: number): string {
   return new Intl.RelativeTimeFormat(tag).format(-amount, unit)
 }
 
-/** "now". */
-export function now(tag: string): string {
-  return new Intl.RelativeTimeFormat(tag, { numeric: 'auto' }).format(0, 'second')
-}
-
 function measure(seconds: number, round: (n: number) => number) {
   const whole = Number.isFinite(seconds) ? Math.max(0, seconds) : 0
   if (whole < MINUTE) return { amount: round(whole), unit: 'second' } as const

@@ -592,5 +592,6 @@ export const ar: Locale = {
       why: 'تصلك هذه الرسالة بسبب حسابك لدى {brand}.',
     },
     aMoment: 'لحظة',
+    justNow: 'قبل لحظات',
   },
 }

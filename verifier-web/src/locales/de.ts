@@ -586,5 +586,6 @@ export const de: Locale = {
       why: 'Du bekommst diese Nachricht wegen deines Kontos bei {brand}.',
     },
     aMoment: 'einen Moment',
+    justNow: 'gerade eben',
   },
 }

@@ -381,7 +381,7 @@ export const words = {
     typed: 'Or type this key into the app:',
     second: 'Then type the code that it shows',
     turnOn: 'Turn on',
-    since: 'On since {ago}',
+    since: 'Turned on {ago}',
     left: { one: '{count} recovery code left', other: '{count} recovery codes left' },
     few: 'Without recovery codes and without the app, you cannot sign in with your password. Make new ones now.',
     renew: 'Make new recovery codes',
@@ -576,4 +576,5 @@ export const words = {
     why: 'You get this message because of your account at {brand}.',
   },
   aMoment: 'a moment',
+  justNow: 'just now',
 }

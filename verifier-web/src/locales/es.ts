@@ -583,5 +583,6 @@ export const es: Locale = {
       why: 'Recibes este mensaje por tu cuenta en {brand}.',
     },
     aMoment: 'un momento',
+    justNow: 'hace un momento',
   },
 }

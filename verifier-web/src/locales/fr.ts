@@ -589,5 +589,6 @@ export const fr: Locale = {
       why: 'Vous recevez ce message en raison de votre compte chez {brand}.',
     },
     aMoment: 'un moment',
+    justNow: 'à l’instant',
   },
 }

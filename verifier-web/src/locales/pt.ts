@@ -584,5 +584,6 @@ export const pt: Locale = {
       why: 'Você recebe esta mensagem por causa da sua conta em {brand}.',
     },
     aMoment: 'um momento',
+    justNow: 'agora mesmo',
   },
 }

@@ -567,5 +567,6 @@ export const zh: Locale = {
       why: '你收到此消息，是因为你在 {brand} 有账号。',
     },
     aMoment: '片刻',
+    justNow: '刚刚',
   },
 }
