@@ -92,11 +92,11 @@ describe('/account', () => {
     )
     await refresh(tv.refresh_token)
     const { body } = await ana.open('/account')
-    expect(textOf(body)).toContain('Living room TV Northwind TV app Last used now')
+    expect(textOf(body)).toContain('Living room TV Northwind TV app Last used just now')
     const [path = ''] = links(body, 'devices')
     const page = textOf((await ana.open(path)).body)
     expect(page).toContain('says it is Northwind N55')
-    expect(page).toContain('Last used now From 127.0.0.1')
+    expect(page).toContain('Last used just now From 127.0.0.1')
     expect(page).toContain('Linked 2 hours ago')
     expect(page).toMatch(/It can .*See your library .*Stay signed in until you remove it/)
   })
@@ -111,7 +111,7 @@ describe('/account', () => {
       payload: new URLSearchParams({ grant_type: 'refresh_token', client_id: 'tv', refresh_token }).toString(),
     })
     expect(answer.statusCode).toBe(200)
-    expect(textOf((await ana.open(await devicePath())).body)).toContain('Last used now From 198.51.100.4')
+    expect(textOf((await ana.open(await devicePath())).body)).toContain('Last used just now From 198.51.100.4')
   })
 
   it('WEB-09 points at what was not used for long', async () => {

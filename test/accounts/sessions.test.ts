@@ -38,7 +38,7 @@ describe('/account/sessions', () => {
     await mac.open('/account')
     const page = await phone.open(PATH)
     expect(textOf(page.body)).toMatch(
-      /Firefox on Android This browser Signed in 3 minutes ago 127\.0\.0\.1 Safari on macOS Signed in 8 minutes ago Last used now 127\.0\.0\.1/,
+      /Firefox on Android This browser Signed in 3 minutes ago 127\.0\.0\.1 Safari on macOS Signed in 8 minutes ago Last used just now 127\.0\.0\.1/,
     )
     expect(textOf(page.body)).toContain('after 30 minutes without use, and after 12 hours in any case')
     expect(textOf((await phone.open('/account')).body)).toContain('Signed-in browsers 2')
