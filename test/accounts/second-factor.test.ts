@@ -325,7 +325,7 @@ describe('turning it off', () => {
     await owner.open('/account/password')
     expect((await owner.submit('/account/password', { password: 'jumperse' })).statusCode).toBe(303)
     const page = await owner.open(PATH)
-    expect(page.body).toContain('Your password is too short to protect you alone.')
+    expect(page.body).toContain('Your password is too short to protect you on its own.')
     expect(page.body).not.toContain('Turn off')
     await owner.submit(`${PATH}/off`, {})
     expect(await factorNow()).toBeDefined()

@@ -130,7 +130,7 @@ describe('on the page of a device', () => {
     ['there is no file', HOME, AWAY, () => undefined],
   ])('DEV-23 %s: the network is told, with the address', async (_name, device, phone, places) => {
     const page = await pageFor(device, phone, places())
-    expect(page).toContain(`On another network than this phone Its address is ${device}`)
+    expect(page).toContain(`On a different network from this phone Its address is ${device}`)
     expect(page).not.toMatch(/country/)
   })
 })

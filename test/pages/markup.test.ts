@@ -251,13 +251,13 @@ describe('the decision page', () => {
     const warning = 'Nobody from support will ever ask for this.'
     expect(text(device())).not.toContain(warning)
     const page = text(device({ network: 'suspicious' }))
-    expect(page).toContain('On another network than this phone Its address is 203.0.113.7')
+    expect(page).toContain('On a different network from this phone Its address is 203.0.113.7')
     expect(page).toContain(`${warning} If the device is not in front of you, someone may be trying to sign in as you.`)
   })
 
   it('DEV-23 where another network is usual, the fact is told without a warning', () => {
     const page = device({ network: 'other' })
-    expect(text(page)).toContain('On another network than this phone Its address is 203.0.113.7')
+    expect(text(page)).toContain('On a different network from this phone Its address is 203.0.113.7')
     expect(page).not.toContain('class="notice')
     expect(page).not.toContain('icon warning')
   })
@@ -391,7 +391,7 @@ describe('the consent page', () => {
   })
 
   it('AZ-12 an app that cannot be proven brings a warning before the answers; others do not', () => {
-    const warning = 'We can’t check that it’s really this app. Go on only if you just started it.'
+    const warning = 'We can’t check that it’s really this app. Go on only if you just started this.'
     expect(text(consent())).not.toContain(warning)
     const page = consent({ unproven: true, returnsTo: '127.0.0.1' })
     expectInOrder(text(page), ['Goes back to 127.0.0.1', warning, 'It will be able to', 'Yes, sign in'])

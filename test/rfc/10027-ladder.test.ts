@@ -75,7 +75,7 @@ describe('from elsewhere, without a proof', () => {
     const browser = await place.person()
     const { body } = await open(browser, started)
     expect(asksToTap(body)).toBe(true)
-    expect(body).toContain('On another network than this phone')
+    expect(body).toContain('On a different network from this phone')
     expect(body).not.toContain(WARNING)
     await answer(browser, { answer: 'approve' })
     expect((await place.record(started))?.decision).toMatchObject({ fromAfar: true })
