@@ -25,7 +25,7 @@ beforeEach(async () => {
 afterEach(() => server.close())
 
 async function amrOf(browser: TestBrowser): Promise<readonly string[] | undefined> {
-  return (await server.store.sessions.get(digestOf(browser.cookies.get(SESSION) ?? '')))?.amr
+  return (await server.store.sessions.byCookie(digestOf(browser.cookies.get(SESSION) ?? '')))?.amr
 }
 
 const bare = (html: string) => html.replace(/(name="csrf" value|data-options)="[^"]+"/g, '')

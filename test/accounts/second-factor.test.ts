@@ -148,7 +148,7 @@ describe('signing in', () => {
     const code = app.code(now())
     const answer = await phone.submit('/sign-in/code', { code: `${code.slice(0, 3)} ${code.slice(3)}` })
     expect(answer.headers.location).toBe('/link/device')
-    const session = await server.store.sessions.get(digestOf(phone.cookies.get(SESSION) ?? ''))
+    const session = await server.store.sessions.byCookie(digestOf(phone.cookies.get(SESSION) ?? ''))
     expect(session?.amr).toEqual(['pwd', 'otp', 'mfa'])
     expect((await phone.open('/link/device')).body).toContain('name="answer"')
   })
@@ -266,7 +266,7 @@ describe('signing in', () => {
     expect((await signInWith(phone, touching)).headers.location).toBe('/sign-in/code')
     await phone.open('/sign-in/code')
     await phone.submit('/sign-in/code', { code: app.code(now()) })
-    const session = await server.store.sessions.get(digestOf(phone.cookies.get(SESSION) ?? ''))
+    const session = await server.store.sessions.byCookie(digestOf(phone.cookies.get(SESSION) ?? ''))
     expect(session?.amr).toEqual(['pop', 'hwk', 'user', 'otp'])
   })
 

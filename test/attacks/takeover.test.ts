@@ -141,7 +141,7 @@ describe('who has a browser of the owner', () => {
     server = await testServer()
   })
 
-  it('SES-01 does not survive “sign out everywhere” by getting a new id at that very moment', async () => {
+  it('SES-01 does not survive “sign out everywhere” by getting a new cookie at that very moment', async () => {
     const [owner, thief] = [server.browser(), server.browser()]
     await owner.signIn()
     await thief.signIn()
@@ -153,7 +153,7 @@ describe('who has a browser of the owner', () => {
       async byUser(userId: string) {
         sessions.byUser = byUser
         const seen = await byUser(userId)
-        // The one way to a new id that ends nobody else.
+        // The one way to a new cookie that ends nobody else.
         await renewed(thief)
         return seen
       },
@@ -167,13 +167,52 @@ describe('who has a browser of the owner', () => {
     const [owner, thief] = [server.browser(), server.browser()]
     await owner.signIn()
     await thief.signIn()
-    interrupt(server.store.sessions, 'insert', () => changePassword(owner))
+    interrupt(server.store.sessions, 'swap', () => changePassword(owner))
     await renewed(thief)
     expect(await isSignedIn(thief)).toBe(false)
     expect(await isSignedIn(owner)).toBe(true)
   })
 
-  /** Turns on a second factor, which gives the session a new id. */
+  it.each<[string, (thief: TestBrowser, end: () => Promise<unknown>) => Promise<unknown>]>([
+    ['while the page that lists it is looked at', async (thief, end) => [await renewed(thief), await end()]],
+    [
+      'right before it is ended',
+      async (thief, end) => {
+        interrupt(server.store.sessions, 'delete', () => renewed(thief))
+        await end()
+      },
+    ],
+    [
+      'and is ended right before that',
+      async (thief, end) => {
+        interrupt(server.store.sessions, 'swap', end)
+        await renewed(thief)
+      },
+    ],
+  ])('SES-01 nor, where its owner ends that one browser, by getting it %s', async (_when, meanwhile) => {
+    const [owner, thief] = [server.browser(), server.browser()]
+    await thief.signIn()
+    const [theirs] = await server.store.sessions.byUser(server.user.id)
+    await owner.signIn()
+    await owner.open('/account/sessions')
+    await meanwhile(thief, () => owner.submit('/account/sessions', { session: theirs?.id ?? '' }))
+    expect(await isSignedIn(thief)).toBe(false)
+    expect(await isSignedIn(owner)).toBe(true)
+    expect(await server.store.sessions.byUser(server.user.id)).toHaveLength(1)
+  })
+
+  it('SES-01 nor with a copy of the very cookie, by changing it while the password is changed', async () => {
+    const [owner, thief] = [server.browser(), server.browser()]
+    await owner.signIn()
+    thief.cookies.set('latchkey-session', owner.cookies.get('latchkey-session') ?? '')
+    interrupt(server.store.sessions, 'swap', () => renewed(thief))
+    await changePassword(owner)
+    // Nobody can tell which of both is the owner, but for the password.
+    expect(await isSignedIn(thief)).toBe(false)
+    expect(await server.store.sessions.byUser(server.user.id)).toEqual([])
+  })
+
+  /** Turns on a second factor, which gives the session a new cookie. */
   async function renewed(browser: TestBrowser): Promise<void> {
     await browser.open('/account/second-factor')
     const page = await browser.submit('/account/second-factor', {})

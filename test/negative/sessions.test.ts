@@ -90,8 +90,8 @@ describe('browser sessions', () => {
   it('SES-01 the session is kept here, under a digest', async () => {
     const browser = await signedIn(server, EMAIL)
     const cookie = browser.cookies.get(SESSION) ?? ''
-    expect(await server.store.sessions.get(cookie)).toBeUndefined()
-    expect((await server.store.sessions.get(digestOf(cookie)))?.userId).toBe(server.user.id)
+    expect(await server.store.sessions.byCookie(cookie)).toBeUndefined()
+    expect((await server.store.sessions.byCookie(digestOf(cookie)))?.userId).toBe(server.user.id)
   })
 
   it.each([

@@ -241,7 +241,7 @@ describe('how a person must have signed in', () => {
     it('OI-06 a stronger sign-in is more than what was asked for, and the strongest is told', async () => {
       const { user_code, device_code } = await start({ acr_values: 'urn:example:password' })
       const browser = await signedIn(server, EMAIL)
-      const session = await server.store.sessions.get(digestOf(browser.cookies.get('latchkey-session') ?? ''))
+      const session = await server.store.sessions.byCookie(digestOf(browser.cookies.get('latchkey-session') ?? ''))
       if (session === undefined) throw new Error('no session')
       await server.store.sessions.swap({ ...session, amr: ['pwd', 'hwk', 'user'] })
       await browser.open(`/link?user_code=${user_code}`)

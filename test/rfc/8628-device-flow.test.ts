@@ -347,7 +347,7 @@ describe('RFC 8628: limits are settings', () => {
     const dump = JSON.stringify([
       request,
       await store.families.get(request?.familyId ?? ''),
-      await store.sessions.get(digestOf(browser.cookies.get('latchkey-session') ?? '')),
+      await store.sessions.byCookie(digestOf(browser.cookies.get('latchkey-session') ?? '')),
       await store.users.all(),
       await store.signingKeys.all(),
     ])

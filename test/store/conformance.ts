@@ -1,10 +1,12 @@
 // What every storage engine must do, whatever it is made of. An engine's own test file calls `storeConformance` and adds
 // what is special to it.
 import { afterEach, beforeEach, describe, expect, it } from 'vitest'
+import { endSession, findSession, renewSession, startSession } from '../../server/src/accounts/sessions.ts'
 import { redeem } from '../../server/src/oauth/device-request.ts'
 import { OAuthError } from '../../server/src/oauth/errors.ts'
 import { NEVER, type StoredRecord, type TokenFamily } from '../../server/src/oauth/records.ts'
 import { type Store, update } from '../../server/src/oauth/store.ts'
+import { fakeHost } from '../support/fake-host.ts'
 import { samples, TABLE_NAMES, tableOf } from './records.ts'
 
 /** An empty place that a store is opened in, again and again; `remove` ends it. */
@@ -146,6 +148,38 @@ export function storeConformance(engine: string, makePlace: () => Promise<StoreP
       expect(await store.users.insert(second)).toBe(true)
       expect(await store.users.byEmail(second.email)).toEqual(second)
       expect(await store.users.byEmail('%')).toBeUndefined()
+    })
+
+    it('SES-01 finds a session by its cookie, and by none that it had before', async () => {
+      const { sessions: session } = samples('one')
+      await store.sessions.insert(session)
+      await store.sessions.insert(samples('two').sessions)
+      expect(await store.sessions.insert({ ...session, id: 'another' })).toBe(false)
+      expect(await store.sessions.byCookie('cookie-one')).toEqual(session)
+      await store.sessions.swap({ ...session, cookieDigest: 'renewed' })
+      expect(await store.sessions.byCookie('cookie-one')).toBeUndefined()
+      expect(await store.sessions.byCookie('renewed')).toMatchObject({ id: session.id, version: 1 })
+    })
+
+    it('SES-01 a session that is ended while it gets a new cookie is ended, whichever connection each uses', async () => {
+      const other = await place.open()
+      const host = fakeHost()
+      const { users: user } = samples('one')
+      await store.users.insert(user)
+      for (let round = 0; round < 60; round++) {
+        await startSession(store, host, user, ['pwd'])
+        const [session] = await store.sessions.byUser(user.id)
+        if (session === undefined) throw new Error('no session')
+        // Each time a little later than the time before, so that they meet wherever they can meet.
+        const end = async () => {
+          for (let turns = round % 20; turns > 0; turns--) await undefined
+          await endSession(round % 2 === 0 ? store : other, session)
+        }
+        const [secret] = await Promise.all([renewSession(store, host, session), end()])
+        expect(await findSession(store, host, secret)).toBeUndefined()
+        expect(await store.sessions.byUser(user.id)).toEqual([])
+      }
+      await other.close()
     })
 
     it('follows a key that a swap changed', async () => {

@@ -135,6 +135,7 @@ export function samples(name: string): { readonly [K in TableName]: RecordOf<K> 
       ...authentication,
       id: `session-${name}`,
       userId: 'usr_ana',
+      cookieDigest: `cookie-${name}`,
       usedAt: LATE,
       browser: HARD_TEXT,
       address: '203.0.113.7',

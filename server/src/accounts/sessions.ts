@@ -1,4 +1,5 @@
-// Signed-in browsers, kept here and not in the cookie, so that they can be ended (OWASP Session Management).
+// Signed-in browsers, kept here and not in the cookie, so that they can be ended (OWASP Session Management). A browser
+// that gets a new cookie stays the same record: whoever ends it ends it, whatever its cookie is by then.
 import type { Host } from '@latchkey/shared'
 import type { BrowserSession, User } from '../oauth/records.ts'
 import { type Store, update } from '../oauth/store.ts'
@@ -8,6 +9,7 @@ export const SESSION_IDLE_MS = 30 * 60 * 1000
 export const SESSION_ABSOLUTE_MS = 12 * 60 * 60 * 1000
 // A session that was used a moment ago need not be written again.
 const TOUCH_AFTER_MS = 60 * 1000
+const ID_BYTES = 16
 
 /** When somebody proved who they are, epoch milliseconds: now, unless another provider did, and did so earlier. */
 export type ProvenAt = Partial<Pick<BrowserSession, 'authenticatedAt' | 'askedAt'>>
@@ -22,13 +24,14 @@ export async function startSession(
   provenAt: ProvenAt = {},
 ): Promise<string> {
   const secret = randomToken(host.entropy)
-  const id = digestOf(secret)
+  const id = randomToken(host.entropy, ID_BYTES)
   const now = host.clock.now()
   await store.sessions.insert({
     id,
     version: 0,
     expiresAt: now + SESSION_ABSOLUTE_MS,
     userId: user.id,
+    cookieDigest: digestOf(secret),
     authenticatedAt: now,
     amr,
     usedAt: now,
@@ -60,9 +63,9 @@ export interface SignedIn {
   readonly user: User
 }
 
-/** The live session of an id, of an account that is still open. Looking at it does not keep it alive. */
-export async function liveSession(store: Store, { clock }: Host, id: string): Promise<SignedIn | undefined> {
-  const session = await store.sessions.get(id)
+/** The live session of a cookie's digest, of an account that is still open. Looking at it does not keep it alive. */
+export async function liveSession(store: Store, { clock }: Host, cookieDigest: string): Promise<SignedIn | undefined> {
+  const session = await store.sessions.byCookie(cookieDigest)
   if (session === undefined || !isLive(session, clock.now())) return undefined
   const user = await store.users.get(session.userId)
   return user === undefined || user.disabledAt !== undefined ? undefined : { session, user }
@@ -76,16 +79,22 @@ export async function findSession(store: Store, host: Host, secret: string | und
   const now = host.clock.now()
   if (now < before.usedAt + TOUCH_AFTER_MS) return found
   const session = await update(store.sessions, before.id, (current) => {
-    const next = { ...(current ?? before), usedAt: now }
-    return { ...(current && { next }), outcome: next }
+    if (!hasSameCookie(current, before)) return { outcome: { ...before, usedAt: now } }
+    const next = { ...current, usedAt: now }
+    return { next, outcome: next }
   })
   return { session, user }
+}
+
+/** Neither ended nor given another cookie since `before` was read: what an old cookie asks for changes nothing of a new one. */
+function hasSameCookie(current: BrowserSession | undefined, before: BrowserSession): current is BrowserSession {
+  return current?.cookieDigest === before.cookieDigest
 }
 
 /** Ties the browser to the one request whose code it brought. */
 export function rememberOpened(store: Store, session: BrowserSession, requestId: string | undefined): Promise<void> {
   return update(store.sessions, session.id, (current) => {
-    if (current === undefined) return { outcome: undefined }
+    if (!hasSameCookie(current, session)) return { outcome: undefined }
     const { openedRequestId: _, ...rest } = current
     return { next: requestId === undefined ? rest : { ...rest, openedRequestId: requestId }, outcome: undefined }
   })
@@ -99,22 +108,22 @@ export async function liveSessions(store: Store, { clock }: Host, userId: string
     .sort((one, other) => other.usedAt - one.usedAt)
 }
 
-/** The same sign-in under a new id; the old one ends. Returns the new cookie's value. */
+/** The same sign-in under a new cookie. Returns its value, which opens nothing where the session ended meanwhile. */
 export async function renewSession(store: Store, host: Host, session: BrowserSession): Promise<string> {
   const secret = randomToken(host.entropy)
-  const id = digestOf(secret)
-  await store.sessions.insert({ ...session, id, version: 0 })
-  // Ended from elsewhere meanwhile: a new id is no way to live on.
-  if (!(await store.sessions.delete(session.id))) await store.sessions.delete(id)
+  const cookieDigest = digestOf(secret)
+  const renewed = await update(store.sessions, session.id, (current) =>
+    hasSameCookie(current, session) ? { next: { ...current, cookieDigest }, outcome: true } : { outcome: false },
+  )
+  // Somebody else had the same cookie, and changed it first: nobody can tell which of both is its person.
+  if (!renewed) await endSession(store, session)
   return secret
 }
 
-/** Ends all of an account but one, which may be none; those too that got a new id meanwhile. */
+/** Ends all of an account but one, which may be none. One that begins meanwhile looks after itself: see `startSession`. */
 export async function endOtherSessions(store: Store, userId: string, kept?: BrowserSession): Promise<void> {
-  for (;;) {
-    const others = (await store.sessions.byUser(userId)).filter(({ id }) => id !== kept?.id)
-    if (others.length === 0) return
-    for (const { id } of others) await store.sessions.delete(id)
+  for (const session of await store.sessions.byUser(userId)) {
+    if (session.id !== kept?.id) await endSession(store, session)
   }
 }
 

@@ -36,9 +36,9 @@ export function linkEventsRoute(app: FastifyInstance, provider: Provider, every:
     const requestId = signedIn?.session.openedRequestId
     if (signedIn === undefined || requestId === undefined) throw new PageProblem('not_found', 404)
     if (!webSockets.isOffered(request, PAGE_EVENTS_PROTOCOL)) throw new PageProblem('bad_request', 400)
-    const { id: sessionId } = signedIn.session
+    const { id: sessionId, cookieDigest } = signedIn.session
     if (!sockets.hasRoomFor(sessionId)) throw new PageProblem('unavailable', 503)
-    const look = () => lookAt(sessionId, requestId)
+    const look = () => lookAt(cookieDigest, requestId)
     webSockets.open(request, reply, PAGE_EVENTS_PROTOCOL, (socket) => {
       sockets.accept(socket, { sessionId, requestId, look })
     })
@@ -51,8 +51,8 @@ export function linkEventsRoute(app: FastifyInstance, provider: Provider, every:
   })
 
   /** Undefined once this browser has signed out, or is about another device. Looking keeps no session alive. */
-  async function lookAt(sessionId: string, requestId: string): Promise<PageStanding | undefined> {
-    const signedIn = await liveSession(store, host, sessionId)
+  async function lookAt(cookieDigest: string, requestId: string): Promise<PageStanding | undefined> {
+    const signedIn = await liveSession(store, host, cookieDigest)
     if (signedIn?.session.openedRequestId !== requestId) return undefined
     const device = await store.deviceRequests.get(requestId)
     return device === undefined ? undefined : standingOf(device, signedIn.user)

@@ -135,7 +135,7 @@ export interface VisitorCookies {
   keep(reply: FastifyReply, visitor: Visitor, errand: Errand): void
   /** `user` and `provenAt`: as for `startSession`. */
   signIn(reply: FastifyReply, visitor: Visitor, user: User, amr: readonly string[], provenAt?: ProvenAt): Promise<void>
-  /** The same sign-in goes on under a new id: what was planted or overheard before is worth nothing any more. */
+  /** The same sign-in goes on with a new cookie: what was planted or overheard before is worth nothing any more. */
   renew(reply: FastifyReply, signedIn: SignedIn): Promise<void>
   /** `errand`: what the visit is about from now on, where that is not what it was about before. */
   signOut(reply: FastifyReply, visitor: Visitor, errand?: Errand): Promise<void>

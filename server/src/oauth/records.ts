@@ -284,9 +284,10 @@ export interface AuditEntry extends StoredRecord {
   readonly details: Readonly<Record<string, string | number | boolean>>
 }
 
-/** A signed-in browser. The id is the digest of its cookie. */
+/** A signed-in browser. The id stays for as long as it does; its cookie may be changed for another. */
 export interface BrowserSession extends StoredRecord, Authentication {
   readonly userId: string
+  readonly cookieDigest: string
   readonly usedAt: number
   /** Later than `authenticatedAt`: another provider was told to ask them anew, and cannot show that it did. */
   readonly askedAt?: number

@@ -52,7 +52,10 @@ export interface Store {
     byEmail(email: string): Promise<User | undefined>
     all(): Promise<readonly User[]>
   }
-  readonly sessions: Table<BrowserSession> & { byUser(userId: string): Promise<readonly BrowserSession[]> }
+  readonly sessions: Table<BrowserSession> & {
+    byCookie(digest: string): Promise<BrowserSession | undefined>
+    byUser(userId: string): Promise<readonly BrowserSession[]>
+  }
   readonly passkeys: Table<Passkey> & { byUser(userId: string): Promise<readonly Passkey[]> }
   readonly upstreamIdentities: Table<UpstreamIdentity> & {
     byUser(userId: string): Promise<readonly UpstreamIdentity[]>

@@ -46,7 +46,7 @@ const TABLES = {
     keys: { registered_jkt: (r) => r.registration?.jkt, owner_id: (r) => r.registration?.ownerId },
   },
   users: { name: 'user_account', keys: { email: (r) => r.email } },
-  sessions: { name: 'browser_session', keys: { user_id: (r) => r.userId } },
+  sessions: { name: 'browser_session', keys: { user_id: (r) => r.userId, cookie_digest: (r) => r.cookieDigest } },
   passkeys: { name: 'passkey', keys: { user_id: (r) => r.userId } },
   upstreamIdentities: { name: 'upstream_identity', keys: { user_id: (r) => r.userId } },
   freezes: { name: 'freeze', keys: {} },
@@ -79,6 +79,7 @@ export function sqlStore(engine: SqlEngine): Store {
   const byRegisteredKey = clients.finder('registered_jkt')
   const users = open('users')
   const sessions = open('sessions')
+  const byCookie = sessions.finder('cookie_digest')
   const passkeys = open('passkeys')
   const upstreamIdentities = open('upstreamIdentities')
   const auditEntries = open('auditEntries')
@@ -103,7 +104,11 @@ export function sqlStore(engine: SqlEngine): Store {
       byOwner: clients.finder('owner_id'),
     },
     users: { ...users, byEmail: async (email) => (await byEmail(email))[0] },
-    sessions: { ...sessions, byUser: sessions.finder('user_id') },
+    sessions: {
+      ...sessions,
+      byCookie: async (digest) => (await byCookie(digest))[0],
+      byUser: sessions.finder('user_id'),
+    },
     passkeys: { ...passkeys, byUser: passkeys.finder('user_id') },
     upstreamIdentities: { ...upstreamIdentities, byUser: upstreamIdentities.finder('user_id') },
     freezes: open('freezes'),

@@ -31,6 +31,7 @@ export async function up(db: Kysely<unknown>): Promise<void> {
     .execute()
   await make('browser_session')
     .addColumn('user_id', text, (column) => column.notNull())
+    .addColumn('cookie_digest', text, (column) => column.notNull().unique())
     .execute()
   // Of several servers that see that a key needs a successor, one makes it.
   await make('signing_key')
