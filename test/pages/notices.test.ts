@@ -47,7 +47,7 @@ describe.each([
 
 it.each(noticeGallery)('WEB-10 NEG-15 $name says the same in text, in short lines of its own', ({ message }) => {
   const { subject, text } = message(ENGLISH)
-  expect(subject).toMatch(/^[\w ]+$/)
+  expect(subject).toMatch(/^[\w -]+$/)
   expect(text.split('\n')[0]).toBe(subject)
   expect(text).not.toMatch(/[\r\u0000\u2028\u202A-\u202E\u2066-\u2069]/)
   const addresses = text.match(/(?:https?:\/\/|www\.(?=\S)|\b[a-z]+\.example|@[a-z])\S*/gi) ?? []
