@@ -53,7 +53,7 @@ export const de: Locale = {
         failed: 'Es wurde kein Passkey verwendet. Versuch es noch einmal oder nimm dein Passwort.',
         failedAlone: 'Es wurde kein Passkey verwendet. Versuch es noch einmal.',
         cannot:
-          'Dieser Browser bietet hier keine Passkeys, oder Skripte sind aus. Nimm einen anderen Browser oder schalte sie ein.',
+          'Dieser Browser bietet hier keine Passkeys, oder Skripte sind aus. Nimm einen anderen Browser oder schalte Skripte ein.',
       },
       again: {
         title: 'Bestätige, dass du es bist',
@@ -75,7 +75,7 @@ export const de: Locale = {
       title: 'Code aus deiner App',
       lead: 'Anmeldung als {email}.',
       field: 'Code',
-      hint: 'Die App zeigt alle dreißig Sekunden einen neuen. Ohne Telefon geht ein Wiederherstellungscode.',
+      hint: 'Die App zeigt alle dreißig Sekunden einen neuen. Ohne dein Telefon geht auch ein Wiederherstellungscode.',
       go: 'Weiter',
       back: 'Neu anfangen',
       problem: {
@@ -86,7 +86,7 @@ export const de: Locale = {
     },
     device: {
       title: 'Ist das dein Gerät?',
-      lead: 'Sag nur Ja, wenn du das gestartet hast und das Gerät gerade vor dir steht.',
+      lead: 'Sag nur dann Ja, wenn du das gestartet hast und das Gerät gerade vor dir steht.',
       says: 'sagt, es sei {claim}',
       saysNothing: 'sagt nichts über sich',
       unverified: 'Eigene Angaben, nicht geprüft',
@@ -111,7 +111,7 @@ export const de: Locale = {
         'Dieses Gerät ist in einem anderen Land. Wenn es nicht vor dir steht, versucht jemand, sich in deinem Namen anzumelden.',
       check: {
         title: 'Schau auf den Bildschirm',
-        lead: 'Mach nur weiter, wenn das Gerät gerade vor dir steht.',
+        lead: 'Mach nur dann weiter, wenn das Gerät gerade vor dir steht.',
         number: 'Welche Zahl zeigt das Gerät?',
         numberHint: 'Sie erscheint in wenigen Sekunden auf seinem Bildschirm. Du hast einen Versuch.',
         letters: 'Die letzten {count} Buchstaben auf seinem Bildschirm',
@@ -136,10 +136,10 @@ export const de: Locale = {
     consent: {
       title: 'Bei dieser App anmelden?',
       heading: 'Bei {client} anmelden?',
-      lead: 'Sag nur Ja, wenn du das gestartet hast.',
+      lead: 'Sag nur dann Ja, wenn du das gestartet hast.',
       returnsTo: 'Geht zurück zu {host}',
       unproven:
-        'Ob es wirklich diese App ist, können wir nicht prüfen. Mach nur weiter, wenn du sie gerade gestartet hast.',
+        'Ob es wirklich diese App ist, können wir nicht prüfen. Mach nur dann weiter, wenn du das gerade gestartet hast.',
       nothingMore: 'Dich wiedererkennen, sonst nichts',
       switch: 'Wechseln',
       deny: 'Nein, zurück',
@@ -200,7 +200,7 @@ export const de: Locale = {
       denied: {
         title: 'Es wurde nichts verknüpft',
         heading: 'Es wurde nichts verknüpft',
-        text: 'Das Gerät bekommt keinen Zugang. Wenn dir jemand den Code geschickt hat, antworte nicht; diese Seite kannst du schließen.',
+        text: 'Das Gerät bekommt keinen Zugang. Wenn dir jemand den Code geschickt hat, antworte nicht darauf; diese Seite kannst du schließen.',
         next: 'Eigenes Gerät verknüpfen',
       },
       expired: {
@@ -212,7 +212,7 @@ export const de: Locale = {
       elsewhere: {
         title: 'Dieses Gerät ist woanders',
         heading: 'Dieses Gerät ist woanders',
-        text: 'Es lässt sich nur aus seinem eigenen Netz verknüpfen. Verbinde dieses Telefon mit dem WLAN des Geräts und öffne dann seinen Code noch einmal. Wenn dir jemand den Code geschickt hat, hör hier auf.',
+        text: 'Es lässt sich nur aus seinem eigenen Netz verknüpfen. Verbinde dieses Telefon mit dem WLAN des Geräts und öffne dann seinen Code noch einmal. Wenn dir jemand den Code geschickt hat, brich hier ab.',
         next: 'Code eingeben',
       },
       too_weak: {
@@ -226,7 +226,7 @@ export const de: Locale = {
       mismatch: {
         title: 'Es wurde nichts verknüpft',
         heading: 'Sein Bildschirm zeigt etwas anderes',
-        text: 'Deshalb wurde nichts verknüpft. Ist es dein Gerät, drücke dort OK für einen neuen Code. Wenn dir jemand den Code geschickt hat, antworte nicht.',
+        text: 'Deshalb wurde nichts verknüpft. Ist es dein Gerät, drücke dort OK für einen neuen Code. Wenn dir jemand den Code geschickt hat, antworte nicht darauf.',
         next: 'Neuen Code eingeben',
       },
       reported: {
@@ -243,7 +243,7 @@ export const de: Locale = {
       contained: {
         title: 'Dieses Gerät wurde ausgesperrt',
         heading: 'Dieses Gerät wurde ausgesperrt',
-        text: 'Jemand hat gemeldet, dass seine Codes an Leute verschickt werden. Es hat keinen Zugang zu deinem Konto. Wenn dir jemand den Code geschickt hat, antworte nicht.',
+        text: 'Jemand hat gemeldet, dass seine Codes an Leute verschickt werden. Es hat keinen Zugang zu deinem Konto. Wenn dir jemand den Code geschickt hat, antworte nicht darauf.',
         next: 'Eigenes Gerät verknüpfen',
       },
       withdrawn: {
@@ -262,7 +262,7 @@ export const de: Locale = {
     problem: {
       badRequest: {
         title: 'Diese Seite konnte das nicht lesen',
-        text: 'Unterwegs ging etwas verloren, deshalb ist nichts passiert. Fang mit dem Code auf dem Bildschirm neu an.',
+        text: 'Unterwegs ging etwas verloren oder kaputt, deshalb ist nichts passiert. Fang mit dem Code auf dem Bildschirm neu an.',
       },
       crossSite: {
         title: 'Das kam von einer anderen Website',
@@ -315,9 +315,9 @@ export const de: Locale = {
         tooMany: 'Zu viele Versuche mit {provider}. Warte ein paar Minuten oder nimm einen anderen Weg.',
         closed: 'Dein Konto hier ist geschlossen. Frag die Person, die sich darum kümmert.',
         unknown:
-          'Dein Konto bei {provider} ist hier noch nicht bekannt. Melde dich anders an und füge {provider} dann unter „Dein Konto“ hinzu.',
+          'Dein Konto bei {provider} ist hier noch nicht bekannt. Melde dich auf andere Weise an und füge {provider} dann unter „Dein Konto“ hinzu.',
         taken:
-          'Zu deiner E-Mail-Adresse gibt es schon ein Konto. Melde dich dort anders an und füge {provider} dann unter „Dein Konto“ hinzu.',
+          'Zu deiner E-Mail-Adresse gibt es schon ein Konto. Melde dich bei diesem Konto auf andere Weise an und füge {provider} dann unter „Dein Konto“ hinzu.',
         noAddress:
           '{provider} hat deine E-Mail-Adresse nicht bestätigt, deshalb wurde kein Konto angelegt. Nimm einen anderen Weg.',
         otherProvider: 'Mit einer E-Mail-Adresse wie deiner meldet man sich hier anders an. Es wurde nichts geändert.',
@@ -352,7 +352,7 @@ export const de: Locale = {
       title: 'Passkeys',
       one: 'Passkey',
       offer: 'Nächstes Mal mit einem Passkey anmelden',
-      lead: 'Melde dich mit Fingerabdruck, Gesicht oder der Sperre deines Geräts an. Du musst dir nichts merken, und niemand kann es dir abschwatzen.',
+      lead: 'Melde dich mit Fingerabdruck, Gesicht oder der Sperre deines Geräts an. Du musst dir nichts merken, und niemand kann dir etwas abschwatzen.',
       none: 'Noch kein Passkey.',
       unnamed: 'Passkey',
       add: 'Passkey hinzufügen',
@@ -376,16 +376,16 @@ export const de: Locale = {
         full: 'Mehr Passkeys gehen nicht. Entferne einen, den du nicht mehr brauchst.',
         last: 'Ohne ihn könntest du dich nicht mehr anmelden. Füge erst einen anderen Passkey oder ein Passwort hinzu.',
         unsupported:
-          'Dieser Browser bietet hier keine Passkeys, oder Skripte sind aus. Nimm einen anderen Browser oder schalte sie ein.',
+          'Dieser Browser bietet hier keine Passkeys, oder Skripte sind aus. Nimm einen anderen Browser oder schalte Skripte ein.',
       },
     },
     factor: {
       title: 'Bestätigung in zwei Schritten',
       lead: 'Ein Code aus einer App, nach dem Passwort. Wer nur das Passwort kennt, bleibt draußen.',
-      passkey: 'Ein Passkey zählt schon als zwei Schritte: Er braucht keinen Code.',
-      setUp: 'Codes aus einer App einrichten',
-      first: 'Zeig dieses Quadrat einer Authenticator-App',
-      square: 'Ein Quadrat mit dem Schlüssel für deine App',
+      passkey: 'Ein Passkey zählt schon als beide Schritte: Er braucht keinen Code.',
+      setUp: 'Codes per App einrichten',
+      first: 'Scanne diesen QR-Code mit einer Authenticator-App',
+      square: 'QR-Code mit dem Schlüssel für deine App',
       here: 'App auf diesem Telefon öffnen',
       typed: 'Oder gib diesen Schlüssel in die App ein:',
       second: 'Gib dann den Code ein, den sie zeigt',
@@ -393,17 +393,18 @@ export const de: Locale = {
       since: 'Eingeschaltet {ago}',
       left: { one: 'Noch {count} Wiederherstellungscode', other: 'Noch {count} Wiederherstellungscodes' },
       few: 'Ohne Wiederherstellungscodes und ohne App kannst du dich nicht mit deinem Passwort anmelden. Erstelle jetzt neue.',
-      renew: 'Neue Wiederherstellungscodes',
+      renew: 'Neue Codes erstellen',
       renewHow: 'Die alten gelten dann nicht mehr.',
       turnOff: 'Ausschalten',
       offHow: 'Dann genügt wieder dein Passwort zum Anmelden. Die Wiederherstellungscodes gelten nicht mehr.',
-      needed: 'Dein Passwort allein ist zu kurz, um dich zu schützen. Wähle ein längeres, bevor du das ausschaltest.',
+      needed:
+        'Dein Passwort ist zu kurz, um dich ohne Code zu schützen. Wähle ein längeres, bevor du das ausschaltest.',
       news: {
         off: 'Jetzt genügt dein Passwort zum Anmelden.',
       },
       codes: {
         title: 'Heb diese Codes gut auf',
-        on: 'Ab jetzt wird nach Codes aus deiner App gefragt.',
+        on: 'Ab jetzt wird nach dem Passwort ein Code aus deiner App verlangt.',
         lead: 'Ohne die App kannst du dich mit jedem davon einmal anmelden. Druck sie aus oder schreib sie auf: Sie stehen nur hier.',
         copy: 'Kopieren',
         copied: 'Kopiert',
@@ -412,7 +413,7 @@ export const de: Locale = {
       },
       problem: {
         wrong: 'Dieser Code passt nicht. Gib den ein, den die App jetzt zeigt.',
-        late: 'Das hat zu lange gedauert. Entferne den Eintrag aus der App und beginne mit diesem neuen Quadrat.',
+        late: 'Das hat zu lange gedauert. Entferne den Eintrag aus der App und beginne mit diesem neuen QR-Code.',
       },
     },
     password: {
@@ -482,14 +483,14 @@ export const de: Locale = {
       remove: 'Dieses Gerät entfernen',
       removeApp: 'Diese App entfernen',
       enrolled: 'Du hast es eingerichtet. Es meldet sich selbst an, mit eigenem Schlüssel.',
-      enrolledUse: 'Es handelt für sich selbst, nicht für dich.',
+      enrolledUse: 'Es handelt in seinem eigenen Namen, nicht in deinem.',
     },
     removal: {
       title: 'Entfernen?',
       heading: '{device} entfernen?',
       text: 'Es wird sofort abgemeldet; was dort offen ist, läuft höchstens noch {time}. Um es wieder zu benutzen, verknüpfe es neu: Das lässt sich nicht rückgängig machen.',
       textApp:
-        'Sie verliert sofort den Zugang, überall; was offen ist, läuft höchstens noch {time}. Um sie wieder zu benutzen, melde dich neu an: Das lässt sich nicht rückgängig machen.',
+        'Sie verliert sofort den Zugang, überall, wo du sie benutzt; was offen ist, läuft höchstens noch {time}. Um sie wieder zu benutzen, melde dich neu an: Das lässt sich nicht rückgängig machen.',
       textEnrolled:
         'Es kommt nicht mehr hinein; was es gerade tut, läuft höchstens noch {time}. Um es wieder zu benutzen, richte es neu ein: Das lässt sich nicht rückgängig machen.',
       no: 'Nein, behalten',
@@ -508,7 +509,7 @@ export const de: Locale = {
     everywhere: {
       title: 'Überall abmelden?',
       lead: 'Jeder Browser wird abgemeldet, auch dieser.',
-      devices: 'Auch Geräte und Apps',
+      devices: 'Auch Geräte und Apps abmelden',
       devicesHint: 'Ohne Haken bleiben sie angemeldet.',
       no: 'Nein, bleiben',
       yes: 'Ja, abmelden',
@@ -522,7 +523,7 @@ export const de: Locale = {
       linked_app: 'Bei einer App angemeldet',
       unlinked_device: 'Gerät hat sich abgemeldet',
       unlinked_person: 'Gerät oder App entfernt',
-      unlinked_notice: 'Gerät über die Nachricht darüber entfernt',
+      unlinked_notice: 'Gerät über die Benachrichtigung entfernt',
       unlinked_report: 'Gerät entfernt, weil sein Code gemeldet wurde',
       unlinked_operator: 'Gerät oder App vom Betreiber dieses Dienstes entfernt',
       stolen: 'Gerät abgemeldet, weil jemand eine Kopie seiner Anmeldung benutzt hat',
@@ -547,7 +548,7 @@ export const de: Locale = {
     },
     undo: {
       title: 'Warst du das nicht?',
-      lead: 'Entferne dieses Gerät, wenn du es nicht verknüpft hast. Anmelden musst du dich nicht.',
+      lead: 'Entferne dieses Gerät, wenn du es nicht verknüpft hast. Anmelden musst du dich dafür nicht.',
       yours: 'Wenn du es selbst verknüpft hast, schließ diese Seite: Nichts ändert sich.',
       yes: 'Dieses Gerät entfernen',
       done: {
@@ -578,7 +579,7 @@ export const de: Locale = {
       when: 'Wann',
       from: 'Von wo',
       yours: 'Wenn du das warst, ist nichts zu tun.',
-      undo: 'Wenn du das nicht warst, entferne das Gerät jetzt. Anmelden musst du dich nicht.',
+      undo: 'Wenn du das nicht warst, entferne das Gerät jetzt. Anmelden musst du dich dafür nicht.',
       undoHow: 'Dieses Gerät entfernen',
       until: 'Das geht bis zum {date}.',
       change: 'Wenn du das nicht warst, melde dich überall ab und ändere dein Passwort.',
