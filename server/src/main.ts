@@ -42,6 +42,7 @@ function program(terminal: Terminal): Command {
   const group = (name: string, description: string) => latchkey.command(name).description(description)
   const withConfig = (command: Command) =>
     command.option('--config <file>', 'the configuration file (else LATCHKEY_CONFIG)')
+  const asJson = ['--json', 'one JSON object a line'] as const
 
   withConfig(latchkey.command('serve').description('start the server')).action((options) => serve(terminal, options))
   latchkey
@@ -57,7 +58,7 @@ function program(terminal: Terminal): Command {
     .option(...passwordStdin)
     .action((email, options) => userAdd(terminal, email, options))
   withConfig(user.command('list').description('list accounts'))
-    .option('--json', 'one JSON object a line')
+    .option(...asJson)
     .action((options) => userList(terminal, options))
   withConfig(user.command('disable <email>').description('no sign-in, no tokens')).action((email, options) =>
     userDisable(terminal, email, options),
@@ -91,7 +92,7 @@ function program(terminal: Terminal): Command {
     .option('--no-dpop', 'plain bearer tokens')
     .action((clientId, options) => clientAdd(terminal, clientId, options))
   withConfig(client.command('list').description('list all clients'))
-    .option('--json', 'one JSON object a line')
+    .option(...asJson)
     .action((options) => clientList(terminal, options))
   withConfig(client.command('disable <client-id>').description('no tokens any more')).action((clientId, options) =>
     clientDisable(terminal, clientId, options),
@@ -102,7 +103,7 @@ function program(terminal: Terminal): Command {
 
   const keys = group('keys', 'the keys that tokens are signed with')
   withConfig(keys.command('list').description('list them: kid, algorithm, state, since, until'))
-    .option('--json', 'one JSON object a line')
+    .option(...asJson)
     .action((options) => keysList(terminal, options))
   withConfig(keys.command('rotate').description('make new ones; they go to stdout'))
     .option('--alg <algorithm>', 'ES256, RS256 or EdDSA (all of them when absent)')
@@ -110,7 +111,7 @@ function program(terminal: Terminal): Command {
     .action((options) => keysRotate(terminal, options))
   const link = group('link', 'what people allowed their devices')
   withConfig(link.command('list').description('list links, with those that ended'))
-    .option('--json', 'one JSON object a line')
+    .option(...asJson)
     .action((options) => linkList(terminal, options))
   withConfig(link.command('revoke [link-id]').description('end links that all conditions fit; their ids go to stdout'))
     .option('--code <code>', 'what came of this user code, within a day of it')
@@ -122,7 +123,7 @@ function program(terminal: Terminal): Command {
 
   const freeze = group('freeze', 'where no device may begin for a while, after a report')
   withConfig(freeze.command('list').description('list them: id, what, client, where, who reported, since, until'))
-    .option('--json', 'one JSON object a line')
+    .option(...asJson)
     .action((options) => freezeList(terminal, options))
   withConfig(freeze.command('lift <freeze-id>').description('end one early')).action((freezeId, options) =>
     freezeLift(terminal, freezeId, options),
@@ -133,7 +134,7 @@ function program(terminal: Terminal): Command {
     .option('--user <email>', 'what concerns an account')
     .option('--event <event>', 'one kind of event, such as linked')
     .option('--since <time>', 'from then on, such as 2030-01-31T08:00Z')
-    .option('--json', 'one JSON object a line')
+    .option(...asJson)
     .action((options) => auditList(terminal, options))
 
   return latchkey

@@ -18,24 +18,15 @@ import { type Form, type Parameters, readParameters } from '../oauth/parameters.
 import type { Provider } from '../oauth/provider.ts'
 import type { AuthorizationRequest, Client } from '../oauth/records.ts'
 import { digestOf, randomToken } from '../oauth/vault.ts'
-import { AUTHORIZATION_FIELDS, bare, CLIENT_FIELDS, FORM, fields, PAGE, text } from './openapi.ts'
-import { ownForm, PageProblem, type Pages, queryForm } from './page-scope.ts'
+import { AUTHORIZATION_FIELDS, bare, CLIENT_FIELDS, fields, PAGE, text } from './openapi.ts'
+import { fromAnywhere, ownForm, PageProblem, type Pages } from './page-scope.ts'
 import { identityIn, sentencesFor } from './permission-words.ts'
 
 export function authorizeRoutes(app: FastifyInstance, provider: Provider, pages: Pages): void {
   const { clock, entropy } = provider.host
   const { authorizationRequests, consents } = provider.store
 
-  const asked = { ...AUTHORIZE, querystring: REQUEST }
-  app.get('/authorize', { config: { fromAnywhere: true, openapi: asked } }, (request, reply) =>
-    start(request, reply, queryForm(request)),
-  )
-  // Clients may post (Core §3.1.2.1), from wherever their page is; the answer is the same page.
-  const posted = { ...AUTHORIZE, consumes: FORM, body: REQUEST }
-  app.post('/authorize', { config: { fromAnywhere: true, openapi: posted } }, (request, reply) => {
-    if (!(request.body instanceof Map)) throw new PageProblem('bad_request', 400)
-    return start(request, reply, request.body as Form)
-  })
+  fromAnywhere(app, '/authorize', AUTHORIZE, start)
 
   async function start(request: FastifyRequest, reply: FastifyReply, form: Form) {
     const client = await clientOf(form)
@@ -213,6 +204,7 @@ const AUTHORIZE = {
   summary: 'Send a person here to sign in and allow',
   description:
     'RFC 6749 §4.1, OpenID Connect Core §3.1.2. The browser comes back to redirect_uri with code, or error, and with state and iss (RFC 9207).',
+  querystring: REQUEST,
   produces: PAGE,
   response: {
     303: bare('To a page of ours, or back to redirect_uri.'),

@@ -4,7 +4,7 @@ import Type from 'typebox'
 import { introspect } from '../oauth/introspection.ts'
 import type { Provider } from '../oauth/provider.ts'
 import { callerOf, formOf, refuseOtherMethods } from './oauth-scope.ts'
-import { answer, CLIENT_ERRORS, CLIENT_FIELDS, described, errors, FORM, fields, text } from './openapi.ts'
+import { answer, CLIENT_ERRORS, described, errors, FORM, fields, TOKEN_FORM, text } from './openapi.ts'
 
 export function introspectRoute(app: FastifyInstance, provider: Provider): void {
   app.post('/introspect', described(INTROSPECTION), (request) =>
@@ -20,10 +20,7 @@ const INTROSPECTION = {
     'RFC 7662 §2. For the API that an access token is for (its introspection_clients), and for the client that it was given to; of a refresh token only its client hears.',
   security: [{ basic: [] }, {}],
   consumes: FORM,
-  body: fields(
-    { token: text('Access or refresh token.'), token_type_hint: text('Not needed.'), ...CLIENT_FIELDS },
-    'token',
-  ),
+  body: TOKEN_FORM,
   response: {
     200: answer(
       'Whether it is good now. For whom it does not concern, and for what never was a token: active is false, and nothing else.',

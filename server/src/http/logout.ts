@@ -7,21 +7,13 @@ import { unlinkAll } from '../oauth/links.ts'
 import { readLogoutRequest } from '../oauth/logout.ts'
 import { type Form, readParameters } from '../oauth/parameters.ts'
 import type { Provider } from '../oauth/provider.ts'
-import { bare, FORM, fields, PAGE, text } from './openapi.ts'
-import { ownForm, PageProblem, type Pages, queryForm } from './page-scope.ts'
+import { bare, fields, PAGE, text } from './openapi.ts'
+import { fromAnywhere, ownForm, PageProblem, type Pages } from './page-scope.ts'
 
 const SUBJECT = 'logout'
 
 export function logoutRoutes(app: FastifyInstance, provider: Provider, pages: Pages): void {
-  const asked = { ...LOGOUT, querystring: REQUEST }
-  app.get('/logout', { config: { fromAnywhere: true, openapi: asked } }, (request, reply) =>
-    start(request, reply, queryForm(request)),
-  )
-  const posted = { ...LOGOUT, consumes: FORM, body: REQUEST }
-  app.post('/logout', { config: { fromAnywhere: true, openapi: posted } }, (request, reply) => {
-    if (!(request.body instanceof Map)) throw new PageProblem('bad_request', 400)
-    return start(request, reply, request.body as Form)
-  })
+  fromAnywhere(app, '/logout', LOGOUT, start)
 
   async function start(request: FastifyRequest, reply: FastifyReply, form: Form) {
     const asked = await readLogoutRequest(provider, readParameters(form))
@@ -85,6 +77,7 @@ const LOGOUT = {
   summary: 'Send a person here to sign out',
   description:
     'OpenID Connect RP-Initiated Logout §2. The person decides; devices stay linked unless they say otherwise.',
+  querystring: REQUEST,
   produces: PAGE,
   response: {
     303: bare('To the page that asks, and from there to post_logout_redirect_uri.'),

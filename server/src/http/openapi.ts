@@ -79,6 +79,12 @@ export const CLIENT_FIELDS = {
 
 export const CLIENT_AUTHENTICATION = [{ basic: [] }, {}] as const
 
+/** What is asked about a token, or done to it. */
+export const TOKEN_FORM = fields(
+  { token: text('Access or refresh token.'), token_type_hint: text('Not needed.'), ...CLIENT_FIELDS },
+  'token',
+)
+
 export const SCOPE_FIELDS = {
   scope: text('Scopes, separated by spaces; without it, all that the client or the grant allows.'),
   resource: Type.Union([Type.String({ format: 'uri' }), Type.Array(Type.String({ format: 'uri' }))], {

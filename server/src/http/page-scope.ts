@@ -8,6 +8,7 @@ import { StoreUnavailable } from '../oauth/store.ts'
 import { FormError, parseForm } from './form.ts'
 import { languagesFrom, localeFor } from './language-choice.ts'
 import { FORM_TYPE } from './oauth-scope.ts'
+import { FORM, type RouteDescription } from './openapi.ts'
 import { isInsecure } from './transport.ts'
 import { type Visitor, type VisitorCookies, visitorCookies } from './visitor.ts'
 
@@ -164,18 +165,42 @@ function assetsOf({ theme, clientThemes }: Look): Iterable<Asset> {
 
 /** The form of a POST whose token fits one of the subjects, or none. Throws PageProblem when it does not. */
 export function ownForm(request: FastifyRequest, ...subjects: readonly (string | undefined)[]): Form {
-  if (!(request.body instanceof Map)) throw new PageProblem('bad_request', 400)
-  const form = request.body as Form
+  const form = postedForm(request)
   const token = form.get('csrf')?.[0]
   const accepted = subjects.length === 0 ? [undefined] : subjects
   if (!accepted.some((subject) => request.visitor.isFormToken(token, subject))) throw new PageProblem('stale_form', 403)
   return form
 }
 
+function postedForm({ body }: FastifyRequest): Form {
+  if (!(body instanceof Map)) throw new PageProblem('bad_request', 400)
+  return body as Form
+}
+
 /** The query, read as strictly as a form. */
 export function queryForm(request: FastifyRequest): Form {
   const at = request.url.indexOf('?')
   return parseForm(Buffer.from(at < 0 ? '' : request.url.slice(at + 1)), { lineBreaks: 'refused' })
+}
+
+/**
+ * A page that clients send people to, from wherever theirs is: with its parameters in the address, or posted (OpenID
+ * Connect Core §3.1.2.1). The answer is the same. In the document both forms take what `asked` has as its query.
+ */
+export function fromAnywhere(
+  app: FastifyInstance,
+  path: string,
+  asked: RouteDescription & Required<Pick<RouteDescription, 'querystring'>>,
+  start: (request: FastifyRequest, reply: FastifyReply, form: Form) => Promise<FastifyReply>,
+): void {
+  const { querystring, ...rest } = asked
+  const posted = { ...rest, consumes: FORM, body: querystring }
+  app.get(path, { config: { fromAnywhere: true, openapi: asked } }, (request, reply) =>
+    start(request, reply, queryForm(request)),
+  )
+  app.post(path, { config: { fromAnywhere: true, openapi: posted } }, (request, reply) =>
+    start(request, reply, postedForm(request)),
+  )
 }
 
 /** Prefetching and prerendering: `Sec-Purpose` (Fetch), and what older browsers say instead. */

@@ -15,33 +15,29 @@ import { placeFor } from './visitor.ts'
 const WRONG_PASSWORDS = { most: 10, windowSeconds: 600 }
 const WRONG_CODES = { most: 5, windowSeconds: 600 }
 
+/** `amr`: how they proved it (RFC 8176), and nothing less; `provenAt`: when, unless that is now. */
+type Enter = (
+  request: FastifyRequest,
+  reply: FastifyReply,
+  user: User,
+  amr: readonly string[],
+  provenAt?: ProvenAt,
+) => Promise<FastifyReply>
+
 export interface SignInDoor {
   readonly knownBrowsers: KnownBrowsers
   readonly passwords: Tries
   readonly codes: Tries
   /**
    * The first thing that proves who somebody is was right: they go on as with `finish`, unless the account wants a code
-   * as well and what they did was not two factors by itself. `provenAt`: as for `finish`; a code is now.
+   * as well and what they did was not two factors by itself. A code proves it now, whatever `provenAt` says.
    */
-  admit(
-    request: FastifyRequest,
-    reply: FastifyReply,
-    user: User,
-    amr: readonly string[],
-    provenAt?: ProvenAt,
-  ): Promise<FastifyReply>
+  readonly admit: Enter
   /**
-   * Somebody has proven that they are `user`, by `amr` (RFC 8176) and nothing less: they are signed in, under a new
-   * session, and go on with what they came for. Whether the account is open, and whether a second factor is missing, is
-   * the caller's to check before. `provenAt`: when, unless that is now.
+   * Somebody has proven that they are `user`: they are signed in, under a new session, and go on with what they came
+   * for. Whether the account is open, and whether a second factor is missing, is the caller's to check before.
    */
-  finish(
-    request: FastifyRequest,
-    reply: FastifyReply,
-    user: User,
-    amr: readonly string[],
-    provenAt?: ProvenAt,
-  ): Promise<FastifyReply>
+  readonly finish: Enter
 }
 
 export function createSignInDoor(provider: Provider, pages: Pages): SignInDoor {
@@ -67,11 +63,7 @@ export function createSignInDoor(provider: Provider, pages: Pages): SignInDoor {
       const { signInAfter: _late, ...errand } = visitor.visit.errand
       await pages.cookies.signIn(reply, { ...visitor, visit: { ...visitor.visit, errand } }, user, amr, provenAt)
       await rememberLanguage(provider.store, user, langOf(pages.chrome(request).locale))
-      const browser = knownBrowsers.remember(request, reply, user)
-      for (const who of [{}, { browser }]) {
-        passwords.forget({ account: user.email, ...who })
-        codes.forget({ account: user.id, ...who })
-      }
+      knownBrowsers.remember(request, reply, user)
       provider.note({ event: 'signed_in', userId: user.id })
       return pages.go(reply, placeFor(errand))
     },
