@@ -37,6 +37,7 @@ afterEach(() => place.server.close())
 const events = (name: string) => log.events().filter(({ event }) => event === name)
 const bring = (browser: TestBrowser, { user_code }: Started) => browser.open(`/link?user_code=${user_code}`)
 const answer = (browser: TestBrowser, value: string) => browser.submit('/link/device', { answer: value })
+const tokenOn = ({ body }: { readonly body: string }) => /name="csrf" value="([^"]+)"/.exec(body)?.[1] ?? ''
 const starts = async (fields: Record<string, string>, address: string) =>
   (await place.server.post('/device_authorization', fields, from(address))).statusCode
 
@@ -144,15 +145,19 @@ describe('report = contain', () => {
     expect(await link.lives()).toBe(false)
   })
 
-  it('DEV-22 NEG-08 what was decided is not reported any more: nothing changes, nothing is frozen', async () => {
-    for (const said of ['approve', 'deny']) {
-      const started = await place.start(CLIENT)
-      const browser = await place.person('bo')
-      await bring(browser, started)
-      await answer(browser, said)
-      const before = await place.record(started)
-      await answer(browser, 'report')
-      expect(await place.record(started)).toEqual(before)
+  it('DEV-22 NEG-08 what was allowed is not reported any more: nothing changes, nothing is frozen', async () => {
+    const started = await place.start(CLIENT)
+    const browser = await place.person('bo')
+    const csrf = tokenOn(await bring(browser, started))
+    await answer(browser, 'approve')
+    const before = await place.record(started)
+    expect((await browser.open('/link/device')).body).not.toContain('value="report"')
+    // By the form that stood on the page before, too.
+    for (const fetched of [false, true]) {
+      if (fetched) await place.poll(started)
+      const now = fetched ? await place.record(started) : before
+      await browser.submit('/link/device', { csrf, answer: 'report' })
+      expect(await place.record(started)).toEqual(now)
     }
     expect(events('reported')).toEqual([])
     expect(await place.server.store.freezes.all()).toEqual([])
@@ -161,8 +166,7 @@ describe('report = contain', () => {
   it('DEV-22 NEG-08 reported, back, approve: it stays refused', async () => {
     const started = await place.start(CLIENT)
     const victim = await place.person('victim')
-    const page = await bring(victim, started)
-    const csrf = /name="csrf" value="([^"]+)"/.exec(page.body)?.[1] ?? ''
+    const csrf = tokenOn(await bring(victim, started))
     await answer(victim, 'report')
     await victim.submit('/link/device', { csrf, answer: 'approve' })
     await victim.submit('/link/device', { csrf, answer: 'deny' })
@@ -220,6 +224,154 @@ describe('report = contain', () => {
     expect(page.body).toContain('value="report"')
     await answer(victim, 'report')
     expect(await place.record(started)).toMatchObject({ refused: 'reported', contained: 'network' })
+  })
+})
+
+describe('a report after a no', () => {
+  const REPORT = 'value="report"'
+
+  /** Somebody brings the code and says no; the page that follows. */
+  async function refused(started: Started, name = 'victim', address = AWAY) {
+    const victim = await place.person(name, address)
+    await bring(victim, started)
+    await answer(victim, 'deny')
+    const page = await victim.open('/link/device')
+    expect(titleOf(page.body)).toBe('Nothing was linked')
+    return { victim, page, before: await place.record(started) }
+  }
+
+  it('DEV-22 WEB-05 the page of a refusal asks once more; a report from it contains as ever, and the no stays as it was', async () => {
+    const started = await place.start(CLIENT)
+    const link = await linked(await place.start(CLIENT), 'first')
+    const { victim, page, before } = await refused(started)
+    expect(page.body).toContain('Did someone send you the code?')
+    expect(page.body).toContain(REPORT)
+    await place.server.host.advance(MINUTE)
+    await answer(victim, 'report')
+    const thanks = await victim.open('/link/device')
+    expect(titleOf(thanks.body)).toBe('Thank you')
+    expect(thanks.body).toContain('others that were started from the same place')
+    expect(thanks.body).not.toContain(REPORT)
+    const { version: _, ...no } = before ?? {}
+    expect(await place.record(started)).toMatchObject({ ...no, refused: 'reported', contained: 'network' })
+    expect(await link.lives()).toBe(false)
+    expect(await starts({ client_id: CLIENT }, HOME)).toBe(429)
+    expect((await place.poll(started)).json().error).toBe('access_denied')
+    const told = { userId: 'usr_victim@example.com', requests: 0, links: 1, frozen: true }
+    expect(events('reported')).toMatchObject([told])
+    expect(events('denied')).toHaveLength(1)
+  })
+
+  it('DEV-22 DEV-23 after a wrong number, and where nothing may be answered from, just the same', async () => {
+    const guessed = await place.start('match', { shows: true })
+    const victim = await place.person('victim')
+    const { body } = await bring(victim, guessed)
+    const right = await place.shown(guessed)
+    await victim.submit('/link/device', { number: choicesOn(body).find((number) => number !== right) ?? '' })
+    expect((await place.record(guessed))?.refused).toBe('mismatch')
+    expect((await victim.open('/link/device')).body).toContain(REPORT)
+    await answer(victim, 'report')
+    expect(await place.record(guessed)).toMatchObject({ state: 'denied', refused: 'reported', contained: 'network' })
+
+    const blocked = await place.start('block')
+    const page = await bring(victim, blocked)
+    expect([titleOf(page.body), page.body.includes(REPORT)]).toEqual(['This device is somewhere else', true])
+    await answer(victim, 'report')
+    expect(await place.record(blocked)).toMatchObject({ state: 'denied', refused: 'reported', contained: 'network' })
+    expect(titleOf((await victim.open('/link/device')).body)).toBe('Thank you')
+  })
+
+  it('DEV-22 UX-06 the page of a code that has run out offers it too, for as long as the code is known', async () => {
+    const started = await place.start(CLIENT)
+    const victim = await place.person('victim')
+    await bring(victim, started)
+    await place.server.host.advance(11 * MINUTE)
+    const page = await bring(victim, started)
+    expect([titleOf(page.body), page.body.includes(REPORT)]).toEqual(['This code has run out', true])
+    await place.server.store.purge((await place.record(started))?.expiresAt ?? 0)
+    expect((await answer(victim, 'report')).statusCode).toBe(303)
+    expect(events('reported')).toEqual([])
+  })
+
+  it('DEV-22 NEG-08 twice, from two tabs at once and by the old form is one report; no answer changes it any more', async () => {
+    const started = await place.start(CLIENT)
+    const { victim, page } = await refused(started)
+    const csrf = tokenOn(page)
+    const say = (said: string) => victim.submit('/link/device', { csrf, answer: said })
+    await Promise.all([say('report'), say('report'), say('report')])
+    const after = await place.record(started)
+    for (const said of ['report', 'approve', 'deny']) await say(said)
+    expect(await place.record(started)).toEqual(after)
+    expect(events('reported')).toHaveLength(1)
+    expect(await place.server.store.freezes.all()).toHaveLength(1)
+  })
+
+  it('DEV-22 NEG-16 no other account, no session that did not open the code, and no other site reports it', async () => {
+    const started = await place.start(CLIENT)
+    const { victim, page, before } = await refused(started)
+    const csrf = tokenOn(page)
+    const forged = { csrf, answer: 'report' }
+    for (const name of ['stranger', 'victim']) {
+      const other = await place.person(name)
+      expect((await other.submit('/link/device', forged)).statusCode, `${name}, who opened nothing`).toBe(403)
+      await bring(other, started)
+      expect((await other.submit('/link/device', forged)).statusCode, `${name}, who brought the code late`).toBe(403)
+      // With a device and a token of their own.
+      await bring(other, await place.start(CLIENT))
+      expect((await other.submit('/link/device', forged)).statusCode, `${name}, with another code`).toBe(403)
+    }
+    for (const [fields, headers] of [
+      [forged, { 'sec-fetch-site': 'cross-site' }],
+      [forged, { origin: 'https://evil.example' }],
+      [{ answer: 'report', csrf: 'forged' }, {}],
+      [{ answer: 'report', csrf: tokenOn(await victim.open('/account/password')) }, {}],
+    ] as const) {
+      expect((await victim.submit('/link/device', fields, headers)).statusCode).toBe(403)
+    }
+    const { decision, refused: why } = (await place.record(started)) ?? {}
+    expect([decision, why]).toEqual([before?.decision, undefined])
+    expect(events('reported')).toEqual([])
+  })
+
+  it('DEV-22 NEG-08 what a report of somebody else has ended offers none, whether one had said yes or nothing yet', async () => {
+    const [first, second] = [await place.start(CLIENT), await place.start(CLIENT)]
+    const reader = await place.person('reader')
+    await bring(reader, first)
+    const approver = await approved(second, 'approver')
+    await reports(await place.start(CLIENT), 'somebody')
+    for (const [browser, started] of [
+      [reader, first],
+      [approver, second],
+    ] as const) {
+      const before = await place.record(started)
+      const page = await browser.open('/link/device')
+      expect([titleOf(page.body), page.body.includes(REPORT)]).toEqual(['This device was shut out', false])
+      expect((await answer(browser, 'report')).statusCode).toBe(303)
+      expect(await place.record(started)).toEqual(before)
+    }
+    expect(events('reported')).toHaveLength(1)
+  })
+
+  it('DEV-22 it counts from where the no was said: who refused at home closes the house to nobody from the bus', async () => {
+    const link = await linked(await place.start(CLIENT), 'flatmate')
+    const started = await place.start(CLIENT)
+    const { victim } = await refused(started, 'victim', HOME)
+    await victim.submit('/link/device', { answer: 'report' }, from(AWAY))
+    expect(await place.record(started)).toMatchObject({ refused: 'reported' })
+    expect(await link.lives()).toBe(true)
+    expect(await starts({ client_id: CLIENT }, HOME)).toBe(200)
+    expect(events('reported')).toMatchObject([{ frozen: false }])
+  })
+
+  it('DEV-22 an account’s three a day are counted together, before a no and after one', async () => {
+    for (let times = 0; times < REPORTS_PER_ACCOUNT; times++) {
+      const { victim } = await refused(await place.start(CLIENT, { address: `203.0.113.${times}` }), 'stranger')
+      await answer(victim, 'report')
+    }
+    await reports(await place.start(CLIENT, { address: '203.0.113.77' }), 'stranger')
+    const { victim } = await refused(await place.start(CLIENT, { address: '203.0.113.78' }), 'stranger')
+    await answer(victim, 'report')
+    expect(events('reported').map(({ frozen }) => frozen)).toEqual([true, true, true, false, false])
   })
 })
 

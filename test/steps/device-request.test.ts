@@ -140,14 +140,28 @@ describe('a yes that must be proven', () => {
 })
 
 describe('a request that is ended by more than a no', () => {
-  it('DEV-22 a report refuses, also after the deadline; never what was decided, and never for another account', () => {
+  it('DEV-22 a report refuses, also after the deadline; never what was allowed, and never for another account', () => {
     const reported = { ...PENDING, state: 'denied', refused: 'reported', decision: ana }
     expect(report(PENDING, ana)).toEqual({ next: reported, outcome: 'done' })
     const late = { ...ana, decidedAt: DEADLINE + 1 }
     expect(report(PENDING, late)).toEqual({ next: { ...reported, decision: late }, outcome: 'done' })
     expect(report({ ...PENDING, openedBy: bo.userId }, ana)).toEqual({ outcome: 'used' })
-    for (const closed of [APPROVED, DENIED, REDEEMED]) expect(report(closed, ana)).toEqual({ outcome: 'used' })
+    for (const closed of [APPROVED, REDEEMED]) expect(report(closed, ana)).toEqual({ outcome: 'used' })
     expect(report(undefined, ana)).toEqual({ outcome: 'unknown' })
+  })
+
+  it('DEV-22 NEG-08 who has refused, or brought the wrong proof, may say so after it: once, and the decision stays', () => {
+    const afterwards = { ...ana, decidedAt: 9_000, fromAfar: true } as const
+    for (const refused of [DENIED, { ...DENIED, refused: 'mismatch' } as const]) {
+      const step = report(refused, afterwards)
+      expect(step).toEqual({ next: { ...DENIED, refused: 'reported' }, outcome: 'done' })
+      expect(report(step.next, afterwards)).toEqual({ outcome: 'used' })
+      expect(report(refused, bo)).toEqual({ outcome: 'used' })
+    }
+    for (const withdrawnBy of ['person', 'operator', 'report'] as const) {
+      expect(report({ ...APPROVED, state: 'denied', withdrawnBy }, ana)).toEqual({ outcome: 'used' })
+      expect(report({ ...PENDING, state: 'denied', withdrawnBy }, ana)).toEqual({ outcome: 'used' })
+    }
   })
 
   it('DEV-22 one that is withdrawn is denied, whatever was decided, and says by whom; once', () => {

@@ -7,7 +7,7 @@ import type { FastifyInstance, FastifyReply, FastifyRequest } from 'fastify'
 import { knowsPasskeys } from '../accounts/passkeys.ts'
 import { rememberOpened, type SignedIn } from '../accounts/sessions.ts'
 import { reportRequest } from '../oauth/containment.ts'
-import { askNumber, MOST_WRONG_LETTERS, open } from '../oauth/device-request.ts'
+import { askNumber, MOST_WRONG_LETTERS, open, reportable } from '../oauth/device-request.ts'
 import { createGuesses } from '../oauth/guessing.ts'
 import { drawNumber, type Rung } from '../oauth/ladder.ts'
 import type { Form } from '../oauth/parameters.ts'
@@ -130,7 +130,7 @@ export function linkDeviceRoutes(app: FastifyInstance, provider: Provider, pages
     }
     const rung = await standing.rungFor(request, device)
     const refusal = barrier ?? (rung === 'block' ? 'elsewhere' : undefined)
-    if (refusal !== undefined) return show(reply, request, device, { outcome: refusal }, 403)
+    if (refusal !== undefined) return showEnd(request, reply, device, signedIn, { outcome: refusal }, 403)
     const proof = await proofFor(device, rung, problem)
     // Decided in this very moment.
     if (proof === 'closed') return pages.go(reply, '/link/device')
@@ -166,7 +166,12 @@ export function linkDeviceRoutes(app: FastifyInstance, provider: Provider, pages
     const { contained, device: claims } = device
     const name = claims.name === undefined ? {} : { device: claims.name }
     const offersPasskey = await couldHavePasskey(signedIn)
-    return show(reply, request, device, { outcome, ...name, ...(contained && { contained }), offersPasskey })
+    return showEnd(request, reply, device, signedIn, {
+      outcome,
+      ...name,
+      ...(contained && { contained }),
+      offersPasskey,
+    })
   }
 
   /** Whoever typed a password may want to be spared it next time. */
@@ -175,13 +180,18 @@ export function linkDeviceRoutes(app: FastifyInstance, provider: Provider, pages
     return (await provider.store.passkeys.byUser(user.id)).length === 0
   }
 
-  function show(
-    reply: FastifyReply,
+  /** Whoever could still say that the code was sent to them is asked here too: many think of it once they have refused. */
+  function showEnd(
     request: FastifyRequest,
-    { clientId }: DeviceRequest,
+    reply: FastifyReply,
+    device: DeviceRequest,
+    { user }: SignedIn,
     model: OutcomeModel,
     status = 200,
   ) {
-    return pages.show(reply, outcomePage(pages.chrome(request, undefined, clientId), model), status)
+    // The page that asks for a stronger sign-in has a form of its own already, with another token.
+    const canReport = model.outcome !== 'too_weak' && reportable(device, user.id)
+    const chrome = pages.chrome(request, canReport ? device.id : undefined, device.clientId)
+    return pages.show(reply, outcomePage(chrome, { ...model, canReport }), status)
   }
 }

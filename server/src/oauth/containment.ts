@@ -29,20 +29,21 @@ interface Contained {
 const NOTHING: Contained = { requests: 0, links: 0 }
 
 /**
- * Refuses the request and contains whoever began it. False when it was decided before, which changes nothing. A person
- * on the device's own network is perhaps one of many there, so that their word counts against its key alone.
+ * Refuses the request, unless this person has, and contains whoever began it. False when it was allowed, reported before
+ * or decided by somebody else, which changes nothing. A person on the device's own network is perhaps one of many there,
+ * so that their word counts against its key alone; who has refused spoke from where they were then.
  */
 export async function reportRequest(provider: Provider, requestId: string, decision: Decision): Promise<boolean> {
   const { store } = provider
   const reported = await update(store.deviceRequests, requestId, (current) => {
-    const step = report(current, decision)
-    return { ...step, outcome: step.outcome === 'done' ? current : undefined }
+    const { next } = report(current, decision)
+    return next === undefined ? { outcome: undefined } : { next, outcome: next }
   })
   if (reported === undefined) return false
   tellDevice(provider, requestId)
   let done = NOTHING
   try {
-    done = await contain(provider, reported, decision)
+    done = await contain(provider, reported, decision.userId)
     const { contained } = done
     if (contained !== undefined) {
       await update(store.deviceRequests, requestId, (current) =>
@@ -59,14 +60,14 @@ export async function reportRequest(provider: Provider, requestId: string, decis
   return true
 }
 
-async function contain(provider: Provider, reported: DeviceRequest, decision: Decision): Promise<Contained> {
+async function contain(provider: Provider, reported: DeviceRequest, userId: string): Promise<Contained> {
   const { store, host } = provider
   const now = host.clock.now()
-  const { id: requestId, clientId, address, jkt } = reported
-  const contained = decision.fromAfar ? 'network' : jkt === undefined ? undefined : 'key'
-  if (contained === undefined || !(await mayContain(provider, decision.userId, now))) return NOTHING
+  const { id: requestId, clientId, address, jkt, decision } = reported
+  const contained = decision?.fromAfar ? 'network' : jkt === undefined ? undefined : 'key'
+  if (contained === undefined || !(await mayContain(provider, userId, now))) return NOTHING
 
-  const why = { requestId, reportedBy: decision.userId }
+  const why = { requestId, reportedBy: userId }
   if (contained === 'network') await freeze(provider, 'network', reported, why, now)
   await freeze(provider, 'key', reported, why, now)
 

@@ -144,17 +144,29 @@ function fits({ number, userCodeDigest }: DeviceRequest, proof: Proof): boolean 
 }
 
 /**
- * "Someone sent me this code": a no that says more. Good after the deadline as well, since somebody who has read for
- * ten minutes still knows who sent it.
+ * Whether this person's word that the code was sent to them still counts: while nobody has decided, and after their own
+ * no or wrong proof. What they allowed is theirs to remove instead.
+ */
+export function reportable(request: DeviceRequest, userId: string): boolean {
+  const { state, decision, openedBy, refused, withdrawnBy } = request
+  if (state === 'pending') return (openedBy ?? userId) === userId
+  return state === 'denied' && withdrawnBy === undefined && refused !== 'reported' && decision?.userId === userId
+}
+
+/**
+ * "Someone sent me this code": a no that says more, or says more about a no. Good after the deadline as well, since
+ * somebody who has read for ten minutes still knows who sent it. A decision that was there stays, with where it was made.
  */
 export function report(
   request: DeviceRequest | undefined,
   decision: Decision,
 ): Step<DeviceRequest, 'done' | 'used' | 'unknown'> {
   if (request === undefined) return { outcome: 'unknown' }
-  const owner = request.openedBy ?? decision.userId
-  if (request.state !== 'pending' || owner !== decision.userId) return { outcome: 'used' }
-  return { next: { ...request, state: 'denied', refused: 'reported', decision }, outcome: 'done' }
+  if (!reportable(request, decision.userId)) return { outcome: 'used' }
+  return {
+    next: { ...request, state: 'denied', refused: 'reported', decision: request.decision ?? decision },
+    outcome: 'done',
+  }
 }
 
 /** What a poll finds. A `redeemed` request may still be without its family, after a crash between the two writes. */

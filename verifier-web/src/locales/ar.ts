@@ -168,6 +168,7 @@ export const ar: Locale = {
     },
     outcome: {
       staySignedIn: 'يبقى دخولك مسجّلًا.',
+      report: 'هل أرسل إليك أحدهم الرمز؟ أخبرنا لنتمكن من إيقافه.',
       approved: {
         title: 'تم ربط الجهاز',
         heading: 'تم الربط. عد إلى {device}',

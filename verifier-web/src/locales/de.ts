@@ -170,6 +170,7 @@ export const de: Locale = {
     },
     outcome: {
       staySignedIn: 'Du bleibst angemeldet.',
+      report: 'Hat dir jemand den Code geschickt? Sag es uns, damit wir etwas dagegen tun können.',
       approved: {
         title: 'Gerät verknüpft',
         heading: 'Verknüpft. Zurück zu {device}',

@@ -164,6 +164,7 @@ export const words = {
   },
   outcome: {
     staySignedIn: 'You stay signed in.',
+    report: 'Did someone send you the code? Tell us, so that they can be stopped.',
     approved: {
       title: 'Device linked',
       heading: 'Linked. Go back to {device}',

@@ -169,6 +169,7 @@ export const es: Locale = {
     },
     outcome: {
       staySignedIn: 'Tu sesión sigue abierta.',
+      report: '¿Alguien te envió el código? Avísanos para que podamos impedirlo.',
       approved: {
         title: 'Dispositivo vinculado',
         heading: 'Vinculado. Vuelve a {device}',

@@ -173,6 +173,7 @@ export const fr: Locale = {
     },
     outcome: {
       staySignedIn: 'Votre session reste ouverte.',
+      report: 'Quelqu’un vous a envoyé le code ? Dites-le-nous, pour que nous puissions l’arrêter.',
       approved: {
         title: 'Appareil associé',
         heading: 'C’est associé. Continuez sur {device}',

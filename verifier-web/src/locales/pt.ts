@@ -169,6 +169,7 @@ export const pt: Locale = {
     },
     outcome: {
       staySignedIn: 'Você não precisa entrar de novo.',
+      report: 'Alguém enviou o código a você? Avise-nos, para que isso possa ser impedido.',
       approved: {
         title: 'Dispositivo vinculado',
         heading: 'Vinculado. Volte para {device}',

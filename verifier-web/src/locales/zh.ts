@@ -166,6 +166,7 @@ export const zh: Locale = {
     },
     outcome: {
       staySignedIn: '你会保持登录。',
+      report: '代码是别人发给你的吗？告诉我们，以便阻止对方。',
       approved: {
         title: '设备已关联',
         heading: '已关联。回到 {device}',

@@ -34,9 +34,14 @@ export interface OutcomeModel {
   readonly device?: string
   /** After a yes: whoever gave it typed a password, and could have a passkey. */
   readonly offersPasskey?: boolean
+  /** Whoever looks may still say that the code was sent to them. The page's token is then that of the device. */
+  readonly canReport?: boolean
 }
 
-/** The last page of the flow: one sentence, and nothing left to do here. */
+/**
+ * The last page of the flow: one sentence, and nothing left to do here but to report, where that is still possible: then
+ * it posts `answer` = `report` to `/link/device`.
+ */
 export function outcomePage(chrome: Chrome, model: OutcomeModel): string {
   const { words } = chrome.locale
   const { outcome } = model
@@ -49,6 +54,7 @@ export function outcomePage(chrome: Chrome, model: OutcomeModel): string {
         <News chrome={chrome} model={model} />
         {outcome === 'reported' && <p class="quiet">{words.outcome.reported.password}</p>}
         {outcome === 'too_weak' && <Stronger chrome={chrome} />}
+        {model.canReport && <Report chrome={chrome} />}
         <p class="next">
           <a href={`${chrome.base}/link`} data-next="">
             {said.next}
@@ -115,6 +121,21 @@ function Stronger({ chrome }: { readonly chrome: Chrome }) {
         <a href={`${chrome.base}/account`}>{too_weak.add}</a>
       </p>
     </>
+  )
+}
+
+/** The third answer of the device's page, for who thinks of it only now. */
+function Report({ chrome }: { readonly chrome: Chrome }) {
+  const { words } = chrome.locale
+  return (
+    <Form chrome={chrome} action="/link/device">
+      <p class="quiet" id="report">
+        {words.outcome.report}
+      </p>
+      <button type="submit" name="answer" value="report" class="plain report" aria-describedby="report">
+        {words.device.report}
+      </button>
+    </Form>
   )
 }
 
