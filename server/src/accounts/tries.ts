@@ -1,10 +1,14 @@
 // How often somebody may try a password or a code: a brake on guessing that no stranger can turn into a lock-out of the
-// owner. The arithmetic in words: docs/security.md, "Signing in".
+// owner, nor into an answer to whether there is such an account. So nothing but time lets go of it: what the owner does
+// must not show in how long a stranger waits. The arithmetic in words: docs/security.md, "Signing in".
 import type { Clock } from '@latchkey/shared'
-import { type Allowance, createThrottle } from '../oauth/throttle.ts'
+import { type Allowance, createThrottle, createTrickle } from '../oauth/throttle.ts'
 
-/** Failures of one account in a row, wherever they come from: then one a minute, then none until a day has passed. */
-export const IN_A_ROW = { free: 20, slowSeconds: 60, most: 100, restSeconds: 24 * 3600 } as const
+/** Failures of one account, wherever they come from: so many at once, then one in each such time. All of them hold. */
+export const BRAKES = [
+  { atOnce: 20, everySeconds: 60 },
+  { atOnce: 100, everySeconds: (24 * 3600) / 100 },
+] as const
 
 /** Who tries. An account that does not exist counts like one that does. */
 export interface Trier {
@@ -14,8 +18,6 @@ export interface Trier {
   readonly browser?: string
   /** Where everybody else comes from; left out where all of them share one allowance. */
   readonly network?: string
-  /** What is being guessed, such as the hash of a password: a new one has no failures yet. */
-  readonly guessed?: string
 }
 
 export interface Tries {
@@ -24,63 +26,31 @@ export interface Tries {
    * hundred at once are a hundred.
    */
   take(trier: Trier): number
-  /** That one was right: it does not count. */
+  /** That one was right: it does not count, and leaves no trace. */
   giveBack(trier: Trier): void
-  /** The account has signed in: whoever failed before no longer matters. */
-  forget(trier: Trier): void
 }
-
-interface Row {
-  readonly failures: number
-  readonly lastAt: number
-  readonly guessed: string | undefined
-}
-
-// As in throttle.ts: about 100 bytes each.
-const MOST_ROWS = 100_000
 
 /** `lately`: what one account may try from one place (a known browser, or a network) in any such window. */
 export function createTries(lately: Allowance, clock: Clock): Tries {
   const places = createThrottle(lately, clock)
-  const rows = new Map<string, Row>()
-  const accountOf = ({ account, browser }: Trier) => (browser === undefined ? account : `${account} ${browser}`)
-  const placeOf = ({ account, browser, network }: Trier) => `${account} ${browser ?? network ?? ''}`
-
-  const rowOf = (trier: Trier): Row => {
-    const row = rows.get(accountOf(trier))
-    const over = row === undefined || clock.monotonic() >= row.lastAt + IN_A_ROW.restSeconds * 1000
-    if (over || row.guessed !== trier.guessed) return { failures: 0, lastAt: 0, guessed: trier.guessed }
-    return row
+  const brakes = BRAKES.map((brake) => createTrickle(brake, clock))
+  /** All that counts such a try, each under its own name for who tries. */
+  const counts = ({ account, browser, network }: Trier) => {
+    const who = browser === undefined ? account : `${account} ${browser}`
+    return [
+      { count: places, key: `${account} ${browser ?? network ?? ''}` },
+      ...brakes.map((count) => ({ count, key: who })),
+    ]
   }
-  const keep = (trier: Trier, row: Row): void => {
-    const key = accountOf(trier)
-    // The row that was quiet for longest makes room.
-    rows.delete(key)
-    rows.set(key, row)
-    const [oldest] = rows.keys()
-    if (rows.size > MOST_ROWS && oldest !== undefined) rows.delete(oldest)
-  }
-
   return {
     take(trier) {
-      const row = rowOf(trier)
-      const pause =
-        row.failures >= IN_A_ROW.most ? IN_A_ROW.restSeconds : row.failures >= IN_A_ROW.free ? IN_A_ROW.slowSeconds : 0
-      const now = clock.monotonic()
-      const rest = Math.ceil((row.lastAt + pause * 1000 - now) / 1000)
-      const wait = Math.max(pause === 0 ? 0 : rest, places.secondsToWait(placeOf(trier)))
-      if (wait > 0) return wait
-      places.count(placeOf(trier))
-      keep(trier, { ...row, failures: row.failures + 1, lastAt: now })
-      return 0
+      const all = counts(trier)
+      const wait = Math.max(...all.map(({ count, key }) => count.secondsToWait(key)))
+      if (wait === 0) for (const { count, key } of all) count.count(key)
+      return wait
     },
     giveBack(trier) {
-      const row = rowOf(trier)
-      places.uncount(placeOf(trier))
-      if (row.failures > 0) keep(trier, { ...row, failures: row.failures - 1 })
-    },
-    forget(trier) {
-      rows.delete(accountOf(trier))
+      for (const { count, key } of counts(trier)) count.uncount(key)
     },
   }
 }

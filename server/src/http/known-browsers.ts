@@ -22,8 +22,8 @@ interface Known {
 export interface KnownBrowsers {
   /** A name for this browser, when it has signed in to this account before. */
   find(request: FastifyRequest, user: User | undefined): string | undefined
-  /** It has signed in. Returns its name. */
-  remember(request: FastifyRequest, reply: FastifyReply, user: User): string
+  /** It has signed in. */
+  remember(request: FastifyRequest, reply: FastifyReply, user: User): void
 }
 
 export function createKnownBrowsers({ issuer, vault, host }: Provider): KnownBrowsers {
@@ -48,7 +48,6 @@ export function createKnownBrowsers({ issuer, vault, host }: Provider): KnownBro
       const others = read(request).filter(({ userId }) => userId !== user.id)
       const known = [{ userId: user.id, id, password: passwordMark(user) }, ...others].slice(0, MOST_ACCOUNTS)
       reply.setCookie(cookie, vault.seal('known-browser', JSON.stringify(known)), options)
-      return id
     },
   }
 }

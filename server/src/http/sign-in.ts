@@ -48,7 +48,6 @@ export function signInRoutes(
       account: normaliseEmail(email) ?? '',
       network,
       ...(browser === undefined ? {} : { browser }),
-      ...(found?.passwordHash === undefined ? {} : { guessed: found.passwordHash }),
     }
     // All that is refused here is refused for what anybody could count, never for what the account is (LOG-03).
     const crowded = browser === undefined ? byNetwork.secondsToWait(network) : 0

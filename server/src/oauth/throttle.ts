@@ -43,6 +43,25 @@ export function createThrottle(allowance: Allowance, clock: Clock): WindowThrott
   }
 }
 
+/** So many at once, and one more each time that so long has passed. */
+export interface Trickle {
+  readonly atOnce: number
+  readonly everySeconds: number
+}
+
+/** Lets go of one event after the other, evenly: however long somebody keeps at it, they get no more than that. */
+export function createTrickle({ atOnce, everySeconds }: Trickle, clock: Clock): WindowThrottle {
+  const everyMs = everySeconds * 1000
+  // When all that was counted will have been let go of.
+  const clearAt = new Map<string, number>()
+  const clear = (key: string): number => Math.max(clearAt.get(key) ?? 0, clock.monotonic())
+  return {
+    secondsToWait: (key) => Math.max(0, Math.ceil((clear(key) - (atOnce - 1) * everyMs - clock.monotonic()) / 1000)),
+    count: (key) => remember(clearAt, key, clear(key) + everyMs),
+    uncount: (key) => remember(clearAt, key, clear(key) - everyMs),
+  }
+}
+
 // A wait is up to a twentieth of the window longer than it need be; a key costs this many numbers at most, twice.
 const SLICES = 20
 

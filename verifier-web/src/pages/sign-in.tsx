@@ -27,7 +27,7 @@ export interface SignInModel {
 }
 
 // A wait that nobody sits through: other ways in are worth a word.
-const LONG_WAIT_SECONDS = 15 * 60
+const LONG_WAIT_SECONDS = 60
 
 /** The sign-in page: posts `email` and `password` to `/sign-in`, or `credential` to `/sign-in/passkey`. */
 export function signInPage(chrome: Chrome, model: SignInModel): string {
