@@ -1,5 +1,4 @@
-import { mkdtempSync, rmSync, writeFileSync } from 'node:fs'
-import { tmpdir } from 'node:os'
+import { writeFileSync } from 'node:fs'
 import { join } from 'node:path'
 import { DEVICE_CODE_GRANT } from '@latchkey/shared'
 import { afterEach, beforeEach, describe, expect, it } from 'vitest'
@@ -11,6 +10,7 @@ import { openStore } from '../../server/src/storage/open.ts'
 import { type FakeHost, fakeHost } from '../support/fake-host.ts'
 import { keptLog } from '../support/kept-log.ts'
 import { serverTerminal } from '../support/server-terminal.ts'
+import { removeFolder, temporaryFolder } from '../support/temporary-folder.ts'
 import { PASSWORD, type TestServer, testConfig, testServer } from '../support/test-server.ts'
 
 const DAY = 24 * 60 * 60 * 1000
@@ -76,7 +76,7 @@ describe('the audit trail of a server', () => {
 
 describe('a server that stops', () => {
   it('OPS-03 has written what it noted', async () => {
-    const folder = mkdtempSync(join(tmpdir(), 'latchkey-'))
+    const folder = temporaryFolder()
     const database = `sqlite:${join(folder, 'latchkey.db')}`
     const server = await testServer({ config: testConfig({ database }) })
     await server.link()
@@ -84,7 +84,7 @@ describe('a server that stops', () => {
     const store = await openStore(database)
     expect((await store.auditEntries.all()).map(({ event }) => event)).toContain('linked')
     await store.close()
-    rmSync(folder, { recursive: true })
+    removeFolder(folder)
   })
 })
 
@@ -154,9 +154,9 @@ describe('keeping the trail', () => {
 describe('latchkey audit list', () => {
   let folder: string
   beforeEach(() => {
-    folder = mkdtempSync(join(tmpdir(), 'latchkey-'))
+    folder = temporaryFolder()
   })
-  afterEach(() => rmSync(folder, { recursive: true }))
+  afterEach(() => removeFolder(folder))
 
   it('OPS-03 OPS-07 tells what operators did, for people and for scripts, by account, event and time', async () => {
     const config = join(folder, 'latchkey.json')

@@ -1,5 +1,4 @@
-import { mkdtemp, rm, writeFile } from 'node:fs/promises'
-import { tmpdir } from 'node:os'
+import { rm, writeFile } from 'node:fs/promises'
 import { join } from 'node:path'
 import { keyFile } from '@latchkey/device-agent'
 import { afterEach, beforeEach, expect, it } from 'vitest'
@@ -18,13 +17,14 @@ import { agentTerminal, plainText } from '../support/agent-terminal.ts'
 import { fakeHost } from '../support/fake-host.ts'
 import { bindsToKeys, boundTokens, proofOf } from '../support/key-server.ts'
 import { decodeQr, terminalPicture } from '../support/qr-decode.ts'
+import { removeFolder, temporaryFolder } from '../support/temporary-folder.ts'
 
 let directory: string
 
-beforeEach(async () => {
-  directory = join(await mkdtemp(join(tmpdir(), 'latchkey-')), 'state')
+beforeEach(() => {
+  directory = join(temporaryFolder(), 'state')
 })
-afterEach(() => rm(join(directory, '..'), { recursive: true, force: true }))
+afterEach(() => removeFolder(join(directory, '..')))
 
 const LINK = [
   'link',

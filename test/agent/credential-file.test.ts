@@ -1,6 +1,5 @@
 import { execFile, spawn } from 'node:child_process'
-import { chmod, mkdtemp, readdir, readFile, rm, stat, symlink, truncate, writeFile } from 'node:fs/promises'
-import { tmpdir } from 'node:os'
+import { chmod, readdir, readFile, rm, stat, symlink, truncate, writeFile } from 'node:fs/promises'
 import { join } from 'node:path'
 import { promisify } from 'node:util'
 import { type CredentialRecord, credentialFile, stateDirectory } from '@latchkey/device-agent'
@@ -8,14 +7,15 @@ import { afterEach, beforeEach, expect, it } from 'vitest'
 // The inner doors of the agent: a test pulls the plug where no caller could.
 import { systemProcesses } from '../../device-agent/src/node/process-lock.ts'
 import { fakeHost } from '../support/fake-host.ts'
+import { removeFolder, temporaryFolder } from '../support/temporary-folder.ts'
 import { watched } from '../support/watched-files.ts'
 
 let directory: string
 
-beforeEach(async () => {
-  directory = join(await mkdtemp(join(tmpdir(), 'latchkey-')), 'state')
+beforeEach(() => {
+  directory = join(temporaryFolder(), 'state')
 })
-afterEach(() => rm(join(directory, '..'), { recursive: true, force: true }))
+afterEach(() => removeFolder(join(directory, '..')))
 
 function record(n: number): CredentialRecord {
   const obtainedAt = 1_900_000_000_000

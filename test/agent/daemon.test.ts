@@ -1,5 +1,4 @@
-import { mkdtemp, readdir, readFile, rm, stat } from 'node:fs/promises'
-import { tmpdir } from 'node:os'
+import { readdir, readFile, rm, stat } from 'node:fs/promises'
 import { join } from 'node:path'
 import {
   credentialFile,
@@ -13,12 +12,13 @@ import {
 import { afterEach, beforeEach, expect, it } from 'vitest'
 import { agentServer, deviceAuthorization, ISSUER, metadata, ok, refused, tokens } from '../support/agent-server.ts'
 import { type FakeHost, fakeHost } from '../support/fake-host.ts'
+import { removeFolder, temporaryFolder } from '../support/temporary-folder.ts'
 
 let directory: string
-beforeEach(async () => {
-  directory = join(await mkdtemp(join(tmpdir(), 'latchkey-')), 'state')
+beforeEach(() => {
+  directory = join(temporaryFolder(), 'state')
 })
-afterEach(() => rm(join(directory, '..'), { recursive: true, force: true }))
+afterEach(() => removeFolder(join(directory, '..')))
 
 const pending = refused('authorization_pending')
 

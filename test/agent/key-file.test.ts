@@ -1,7 +1,6 @@
 // The key on disk: made once, whole, for this user alone, and never to be seen again.
 import { execFile } from 'node:child_process'
-import { chmod, mkdtemp, readdir, readFile, rm, stat, symlink, writeFile } from 'node:fs/promises'
-import { tmpdir } from 'node:os'
+import { chmod, readdir, readFile, rm, stat, symlink, writeFile } from 'node:fs/promises'
 import { join } from 'node:path'
 import { promisify } from 'node:util'
 import { credentialFile, DeviceAgent, keyFile } from '@latchkey/device-agent'
@@ -11,14 +10,15 @@ import { afterEach, beforeEach, expect, it } from 'vitest'
 import { agentServer, ok, refused } from '../support/agent-server.ts'
 import { fakeHost } from '../support/fake-host.ts'
 import { bindsToKeys, boundTokens, keyOf, TV } from '../support/key-server.ts'
+import { removeFolder, temporaryFolder } from '../support/temporary-folder.ts'
 import { watched } from '../support/watched-files.ts'
 
 let directory: string
 
-beforeEach(async () => {
-  directory = join(await mkdtemp(join(tmpdir(), 'latchkey-')), 'state')
+beforeEach(() => {
+  directory = join(temporaryFolder(), 'state')
 })
-afterEach(() => rm(join(directory, '..'), { recursive: true, force: true }))
+afterEach(() => removeFolder(join(directory, '..')))
 
 const open = () => keyFile({ directory })
 const path = () => join(directory, 'key.json')

@@ -1,5 +1,4 @@
-import { chmod, mkdtemp, readdir, rm, stat, writeFile } from 'node:fs/promises'
-import { tmpdir } from 'node:os'
+import { chmod, readdir, rm, stat, writeFile } from 'node:fs/promises'
 import { join } from 'node:path'
 import {
   credentialFile,
@@ -12,14 +11,15 @@ import {
 } from '@latchkey/device-agent'
 import { afterEach, beforeEach, expect, it } from 'vitest'
 import { injectedFetch } from '../support/injected-fetch.ts'
+import { removeFolder, temporaryFolder } from '../support/temporary-folder.ts'
 import { ISSUER, LIBRARY, testConfig, testServer } from '../support/test-server.ts'
 import { watched } from '../support/watched-files.ts'
 
 let directory: string
-beforeEach(async () => {
-  directory = join(await mkdtemp(join(tmpdir(), 'latchkey-')), 'state')
+beforeEach(() => {
+  directory = join(temporaryFolder(), 'state')
 })
-afterEach(() => rm(join(directory, '..'), { recursive: true, force: true }))
+afterEach(() => removeFolder(join(directory, '..')))
 
 const open = () => pendingFile({ directory })
 

@@ -1,6 +1,5 @@
 // The agent and our own server, both in this process, with keys: what the two say to each other is what both believe.
-import { mkdtemp, rm, writeFile } from 'node:fs/promises'
-import { tmpdir } from 'node:os'
+import { writeFile } from 'node:fs/promises'
 import { join } from 'node:path'
 import {
   credentialFile,
@@ -14,6 +13,7 @@ import { decodeJwt } from 'jose'
 import { afterEach, beforeEach, expect, it } from 'vitest'
 import { injectedFetch } from '../support/injected-fetch.ts'
 import { signedIn } from '../support/signed-in.ts'
+import { removeFolder, temporaryFolder } from '../support/temporary-folder.ts'
 import { EMAIL, ISSUER, LIBRARY, type TestServer, testConfig, testServer } from '../support/test-server.ts'
 
 let folder: string
@@ -24,7 +24,7 @@ let loses: (grant: string | null) => boolean
 let asked: string[]
 
 beforeEach(async () => {
-  folder = await mkdtemp(join(tmpdir(), 'latchkey-'))
+  folder = temporaryFolder()
   const scope = 'openid profile offline_access library:read'
   const tv = { client_id: 'tv', client_name: 'Northwind TV app', token_endpoint_auth_method: 'none', scope }
   const mqtt = { ...tv, client_id: 'mqtt', dpop_bound_access_tokens: false }
@@ -35,7 +35,7 @@ beforeEach(async () => {
 })
 afterEach(async () => {
   await server.close()
-  await rm(folder, { recursive: true, force: true })
+  removeFolder(folder)
 })
 
 function agentIn(name: string, options: Partial<DeviceAgentOptions> = {}): DeviceAgent {

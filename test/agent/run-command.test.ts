@@ -1,8 +1,7 @@
 import { spawn } from 'node:child_process'
 import { once } from 'node:events'
-import { chmod, mkdir, mkdtemp, readdir, readFile, rm } from 'node:fs/promises'
+import { chmod, mkdir, readdir, readFile, rm } from 'node:fs/promises'
 import { type AddressInfo, createServer } from 'node:net'
-import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { credentialFile, DeviceAgent, keyFile } from '@latchkey/device-agent'
 import { systemHost } from '@latchkey/shared'
@@ -12,11 +11,12 @@ import { AGENT } from '../support/agent-process.ts'
 import { agentServer, ISSUER, ok, refused, tokens } from '../support/agent-server.ts'
 import { agentTerminal } from '../support/agent-terminal.ts'
 import { fakeHost } from '../support/fake-host.ts'
+import { temporaryFolder } from '../support/temporary-folder.ts'
 import { LIBRARY, testConfig, testServer } from '../support/test-server.ts'
 
 let directory: string
-beforeEach(async () => {
-  directory = join(await mkdtemp(join(tmpdir(), 'latchkey-')), 'state')
+beforeEach(() => {
+  directory = join(temporaryFolder(), 'state')
 })
 // What was being written when it was stopped may still come.
 afterEach(() => rm(join(directory, '..'), { recursive: true, force: true, maxRetries: 5 }))

@@ -1,6 +1,5 @@
 // A device that lost its tokens, but not its key: when it signs itself back in, how often, and what it then believes.
-import { mkdtemp, rm, writeFile } from 'node:fs/promises'
-import { tmpdir } from 'node:os'
+import { rm, writeFile } from 'node:fs/promises'
 import { join } from 'node:path'
 import {
   AgentError,
@@ -18,13 +17,14 @@ import { afterEach, beforeEach, expect, it } from 'vitest'
 import { agentServer, ISSUER, metadata, ok, refused, type ScriptedAnswer } from '../support/agent-server.ts'
 import { fakeHost } from '../support/fake-host.ts'
 import { bindsToKeys, boundTokens, KEY_METADATA, keyOf, METADATA_PATH, proofOf, TV } from '../support/key-server.ts'
+import { removeFolder, temporaryFolder } from '../support/temporary-folder.ts'
 
 let directory: string
 
-beforeEach(async () => {
-  directory = join(await mkdtemp(join(tmpdir(), 'latchkey-')), 'state')
+beforeEach(() => {
+  directory = join(temporaryFolder(), 'state')
 })
-afterEach(() => rm(join(directory, '..'), { recursive: true, force: true }))
+afterEach(() => removeFolder(join(directory, '..')))
 
 const gone = refused('invalid_grant')
 

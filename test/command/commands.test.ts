@@ -1,12 +1,12 @@
-import { existsSync, mkdtempSync, readdirSync, readFileSync, rmSync, statSync, writeFileSync } from 'node:fs'
+import { existsSync, readdirSync, readFileSync, rmSync, statSync, writeFileSync } from 'node:fs'
 import { createServer } from 'node:net'
-import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { openStore } from '@latchkey/server'
 import { DEVICE_CODE_GRANT, systemHost } from '@latchkey/shared'
 import { afterEach, beforeEach, describe, expect, it } from 'vitest'
 import type { User } from '../../server/src/oauth/records.ts'
 import { type Run, type ServerTerminal, serverTerminal } from '../support/server-terminal.ts'
+import { removeFolder, temporaryFolder } from '../support/temporary-folder.ts'
 import { PASSWORD } from '../support/test-server.ts'
 
 describe('latchkey', () => {
@@ -16,7 +16,7 @@ describe('latchkey', () => {
   const SERVE_ON = { host: '127.0.0.1', port: 0 }
 
   beforeEach(() => {
-    folder = mkdtempSync(join(tmpdir(), 'latchkey-'))
+    folder = temporaryFolder()
     config = join(folder, 'latchkey.json')
     writeFileSync(
       config,
@@ -30,7 +30,7 @@ describe('latchkey', () => {
     )
     terminal = serverTerminal({ LATCHKEY_CONFIG: config, LATCHKEY_LOG_LEVEL: 'silent' })
   })
-  afterEach(() => rmSync(folder, { recursive: true }))
+  afterEach(() => removeFolder(folder))
 
   const run = (words: string, input?: string) => terminal.run(words.split(' '), input)
   const expectError = ({ code, out, err }: Run, exit: number, said: RegExp) => {

@@ -1,9 +1,7 @@
 import { spawnSync } from 'node:child_process'
-import { mkdtempSync, rmSync } from 'node:fs'
-import { tmpdir } from 'node:os'
-import { join } from 'node:path'
 import { fileURLToPath } from 'node:url'
 import { afterAll, beforeAll, describe, expect, it } from 'vitest'
+import { removeFolder, temporaryFolder } from '../support/temporary-folder.ts'
 import { PASSWORD } from '../support/test-server.ts'
 
 const COMMAND = fileURLToPath(new URL('../../server/bin/latchkey.js', import.meta.url))
@@ -11,9 +9,9 @@ const COMMAND = fileURLToPath(new URL('../../server/bin/latchkey.js', import.met
 describe('the built command', () => {
   let folder: string
   beforeAll(() => {
-    folder = mkdtempSync(join(tmpdir(), 'latchkey-'))
+    folder = temporaryFolder()
   })
-  afterAll(() => rmSync(folder, { recursive: true }))
+  afterAll(() => removeFolder(folder))
 
   function latchkey(words: readonly string[], input = '') {
     const { PATH = '' } = process.env

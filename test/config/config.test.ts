@@ -1,9 +1,9 @@
-import { mkdtempSync, rmSync, writeFileSync } from 'node:fs'
-import { tmpdir } from 'node:os'
+import { writeFileSync } from 'node:fs'
 import { join } from 'node:path'
 import { ConfigError, loadConfig, parseConfig } from '@latchkey/server'
 import { afterAll, beforeAll, describe, expect, it } from 'vitest'
 import { digestOf } from '../../server/src/oauth/vault.ts'
+import { removeFolder, temporaryFolder } from '../support/temporary-folder.ts'
 
 type File = Parameters<typeof parseConfig>[0]
 const SECRET = 'northwind-northwind-northwind-northwind'
@@ -79,10 +79,10 @@ describe('configuration: values', () => {
   describe('secrets', () => {
     let folder: string
     beforeAll(() => {
-      folder = mkdtempSync(join(tmpdir(), 'latchkey-'))
+      folder = temporaryFolder()
       writeFileSync(join(folder, 'secret'), `${SECRET}\n`)
     })
-    afterAll(() => rmSync(folder, { recursive: true }))
+    afterAll(() => removeFolder(folder))
     const client = (client_secret: File): File => ({ clients: [{ client_id: 'reports', client_secret }] })
 
     it('come from the environment or a file, without its line break, and are kept as a digest', () => {
@@ -276,9 +276,9 @@ describe('configuration: mistakes', () => {
   describe('files', () => {
     let folder: string
     beforeAll(() => {
-      folder = mkdtempSync(join(tmpdir(), 'latchkey-'))
+      folder = temporaryFolder()
     })
-    afterAll(() => rmSync(folder, { recursive: true }))
+    afterAll(() => removeFolder(folder))
     const load = (path: string) => {
       try {
         return loadConfig(path, {})

@@ -1,5 +1,3 @@
-import { mkdtempSync, rmSync } from 'node:fs'
-import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { DEVICE_CODE_GRANT } from '@latchkey/shared'
 import { decodeJwt } from 'jose'
@@ -8,6 +6,7 @@ import { digestOf } from '../../server/src/oauth/vault.ts'
 import { fakeHost } from '../support/fake-host.ts'
 import { signedIn } from '../support/signed-in.ts'
 import { createStoredClient } from '../support/stored-client.ts'
+import { removeFolder, temporaryFolder } from '../support/temporary-folder.ts'
 import { type TestBrowser, type TestServer, testConfig, testServer } from '../support/test-server.ts'
 
 const MINUTE = 60_000
@@ -221,9 +220,9 @@ describe('deciding', () => {
 describe('a server that stops in between', () => {
   let folder: string
   beforeEach(() => {
-    folder = mkdtempSync(join(tmpdir(), 'latchkey-'))
+    folder = temporaryFolder()
   })
-  afterEach(() => rmSync(folder, { recursive: true }))
+  afterEach(() => removeFolder(folder))
 
   it('NEG-11 OPS-06 codes, approvals, links and signed-in browsers go on; pacing starts anew', async () => {
     const config = await testConfig({ database: `sqlite:${join(folder, 'latchkey.db')}` })
