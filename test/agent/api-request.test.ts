@@ -14,14 +14,7 @@ import {
   tokens,
 } from '../support/agent-server.ts'
 import { fakeHost } from '../support/fake-host.ts'
-import {
-  AUDIENCE,
-  fakeIssuer,
-  ISSUER as ISSUER_OF_API,
-  makeSigningKey,
-  signToken,
-  userClaims,
-} from '../support/fake-issuer.ts'
+import { AUDIENCE, fakeIssuer, makeSigningKey, trusting, userToken } from '../support/fake-issuer.ts'
 import { bindsToKeys, boundTokens, checkProofOf, keyOf, METADATA_PATH, proofOf, TV } from '../support/key-server.ts'
 
 const API = 'https://api.northwind.example'
@@ -188,11 +181,9 @@ it('AGT-08 what the agent sends passes the check that an API of ours runs, with 
   const signing = await makeSigningKey('k1')
   for (const dpopNonce of ['required', 'off'] as const) {
     const host = fakeHost()
-    const { clock } = host
     const server = agentServer(host)
     bindsToKeys(server)
-    const { fetch } = fakeIssuer(signing)
-    const api = createResourceServer({ issuer: ISSUER_OF_API, audience: AUDIENCE, fetch, dpopNonce, clock })
+    const api = createResourceServer({ ...trusting(fakeIssuer(signing), host), dpopNonce })
     const keys = memoryKeys()
     const refusals: unknown[] = []
     const agent = new DeviceAgent({
@@ -215,7 +206,7 @@ it('AGT-08 what the agent sends passes the check that an API of ours runs, with 
       },
     })
     const jkt = await thumbprint(await exportJWK((await keys.obtain()).publicKey))
-    const access_token = await signToken(signing, userClaims(clock.now(), { cnf: { jkt } }))
+    const access_token = await userToken(signing, host, { cnf: { jkt } })
     server.on('/token', ok(boundTokens(1, { access_token })))
     await host.run(agent.link())
     for (let i = 0; i < 2; i++) {

@@ -1,5 +1,5 @@
 // What an API takes and refuses, token by token. Fetching the issuer's keys: issuer-keys.test.ts. Proofs: dpop.test.ts.
-import { createResourceServer, type Need, ResourceError, type ResourceServer } from '@latchkey/shared/resource-server'
+import { createResourceServer, type Need, type ResourceServer } from '@latchkey/shared/resource-server'
 import { base64url, type JWTPayload, SignJWT } from 'jose'
 import { beforeAll, beforeEach, describe, expect, it } from 'vitest'
 import { type FakeHost, fakeHost } from '../support/fake-host.ts'
@@ -9,8 +9,10 @@ import {
   fakeIssuer,
   ISSUER,
   makeSigningKey,
+  refusalOf,
   type SigningKey,
   signToken,
+  trusting,
   userClaims,
 } from '../support/fake-issuer.ts'
 
@@ -28,23 +30,14 @@ beforeAll(async () => {
 beforeEach(() => {
   host = fakeHost()
   issuer = fakeIssuer(key)
-  api = createResourceServer({ issuer: ISSUER, audience: AUDIENCE, clock: host.clock, fetch: issuer.fetch })
+  api = createResourceServer(trusting(issuer, host))
 })
 
 const claims = (changes?: JWTPayload) => userClaims(host.clock.now(), changes)
 const bearer = (token: string, need?: Need) => api.check({ ...bare, authorization: `Bearer ${token}` }, need)
 
-async function refusal(work: Promise<unknown>): Promise<ResourceError> {
-  const error = await work.then(
-    () => undefined,
-    (reason: unknown) => reason,
-  )
-  if (error instanceof ResourceError) return error
-  throw new Error('was not refused with an answer', { cause: error })
-}
-
 async function expectInvalid(token: string) {
-  const error = await refusal(bearer(token))
+  const error = await refusalOf(bearer(token))
   expect(error.status).toBe(401)
   expect(error.body.error).toBe('invalid_token')
   expect(error.headers['WWW-Authenticate']).toMatch(
@@ -88,7 +81,7 @@ describe('no token', () => {
   it.each([undefined, [], 'Basic dHY6c2VjcmV0', 'Digest username="x"'])(
     'API-02 %s gets a challenge without an error code',
     async (authorization) => {
-      const error = await refusal(api.check({ ...bare, authorization }))
+      const error = await refusalOf(api.check({ ...bare, authorization }))
       expect(error.status).toBe(401)
       expect(error.headers['WWW-Authenticate']).toBe(
         'Bearer realm="https://api.example.com", DPoP algs="ES256 RS256 PS256 EdDSA Ed25519"',
@@ -103,7 +96,7 @@ describe('no token', () => {
       { method: 'GET', url: `/books?access_token=${token}`, authorization: undefined },
       { method: 'POST', url: '/books', authorization: undefined, form: { access_token: token } },
     ]) {
-      const error = await refusal(api.check(request))
+      const error = await refusalOf(api.check(request))
       expect(error.status).toBe(401)
       expect(error.body.error).toBeUndefined()
     }
@@ -121,7 +114,7 @@ describe('a malformed request', () => {
       { ...bare, authorization: [authorization, authorization] },
       { ...bare, authorization: [authorization, 'Basic dHY6c2VjcmV0'] },
     ]) {
-      const error = await refusal(api.check(request))
+      const error = await refusalOf(api.check(request))
       expect(error.status).toBe(400)
       expect(error.headers['WWW-Authenticate']).toContain('error="invalid_request"')
     }
@@ -142,7 +135,7 @@ describe('a malformed request', () => {
     '\u0000',
     ',',
   ])('API-03 NEG-03 NEG-04 %j is invalid_request', async (authorization) => {
-    const error = await refusal(api.check({ ...bare, authorization }))
+    const error = await refusalOf(api.check({ ...bare, authorization }))
     expect(error.status).toBe(400)
     expect(error.body.error).toBe('invalid_request')
     expect(issuer.asked).toEqual([])
@@ -206,7 +199,7 @@ describe('a forged header', () => {
       await expectInvalid(unsigned({ alg, kid: 'k1', typ: 'at+jwt' }, claims()))
     }
     const nothing = unsigned({ alg: 'none', kid: 'k1', typ: 'at+jwt' }, claims(), '')
-    expect((await refusal(bearer(nothing))).status).toBe(401)
+    expect((await refusalOf(bearer(nothing))).status).toBe(401)
   })
 
   it('API-05 HS256 with the public key as secret: invalid_token', async () => {
@@ -284,7 +277,7 @@ describe('a forged header', () => {
 
 describe('what a token may do', () => {
   it('API-03 a lacking scope: 403 insufficient_scope that names what is needed', async () => {
-    const error = await refusal(bearer(await signToken(key, claims()), { scope: 'library:read library:write' }))
+    const error = await refusalOf(bearer(await signToken(key, claims()), { scope: 'library:read library:write' }))
     expect(error.status).toBe(403)
     expect(error.headers['WWW-Authenticate']).toBe(
       'Bearer realm="https://api.example.com", error="insufficient_scope", ' +
@@ -294,20 +287,20 @@ describe('what a token may do', () => {
 
   it('API-03 scopes are compared whole', async () => {
     const token = await signToken(key, claims({ scope: 'library:readonly  xlibrary:read' }))
-    expect((await refusal(bearer(token, { scope: ['library:read'] }))).status).toBe(403)
+    expect((await refusalOf(bearer(token, { scope: ['library:read'] }))).status).toBe(403)
     const none = await signToken(key, claims({ scope: undefined }))
-    expect((await refusal(bearer(none, { scope: 'library:read' }))).status).toBe(403)
+    expect((await refusalOf(bearer(none, { scope: 'library:read' }))).status).toBe(403)
     await expect(bearer(none)).resolves.toBeDefined()
   })
 
   it('API-08 a client credentials token is a client and never stands in for a user', async () => {
     const token = await signToken(key, claims({ sub: 'reports', client_id: 'reports' }))
     expect((await bearer(token)).actor).toBe('client')
-    const error = await refusal(bearer(token, { actor: 'user', scope: 'library:read' }))
+    const error = await refusalOf(bearer(token, { actor: 'user', scope: 'library:read' }))
     expect(error.status).toBe(403)
     expect(error.headers['WWW-Authenticate']).toContain('error="insufficient_scope"')
     const user = await signToken(key, claims())
-    expect((await refusal(bearer(user, { actor: 'client' }))).status).toBe(403)
+    expect((await refusalOf(bearer(user, { actor: 'client' }))).status).toBe(403)
   })
 
   it('API-03 a needed scope that no header can carry is the programmer’s mistake', async () => {

@@ -1,23 +1,19 @@
 // A bound token at an API: with which proof it opens, and every way to take one from somebody else. The proof itself:
 // ../shared/dpop.test.ts.
 import { makeProof, type ProofInput, type ProofKey, thumbprint } from '@latchkey/shared'
-import {
-  createResourceServer,
-  ResourceError,
-  type ResourceServer,
-  type ResourceServerOptions,
-} from '@latchkey/shared/resource-server'
+import { createResourceServer, type ResourceServer, type ResourceServerOptions } from '@latchkey/shared/resource-server'
 import { exportJWK, generateKeyPair, SignJWT } from 'jose'
 import { beforeAll, beforeEach, describe, expect, it } from 'vitest'
 import { type FakeHost, fakeHost } from '../support/fake-host.ts'
 import {
   AUDIENCE,
   fakeIssuer,
-  ISSUER,
   makeSigningKey,
+  refusalOf,
   type SigningKey,
-  signToken,
-  userClaims,
+  statusOf,
+  trusting,
+  userToken,
 } from '../support/fake-issuer.ts'
 
 const ALGS = 'algs="ES256 RS256 PS256 EdDSA Ed25519"'
@@ -37,21 +33,14 @@ beforeAll(async () => {
 })
 
 const makeApi = (options: Partial<ResourceServerOptions> = {}) =>
-  createResourceServer({
-    issuer: ISSUER,
-    audience: AUDIENCE,
-    clock: host.clock,
-    entropy: host.entropy,
-    fetch: fakeIssuer(signingKey).fetch,
-    ...options,
-  })
+  createResourceServer({ ...trusting(fakeIssuer(signingKey), host), ...options })
 
 beforeEach(() => {
   host = fakeHost()
   api = makeApi()
 })
 
-const boundToken = (changes = {}) => signToken(signingKey, userClaims(host.clock.now(), { cnf: { jkt }, ...changes }))
+const boundToken = (changes = {}) => userToken(signingKey, host, { cnf: { jkt }, ...changes })
 
 const prove = (accessToken: string | undefined, changes: Partial<ProofInput> = {}) =>
   makeProof({
@@ -72,17 +61,8 @@ const request = (token: string, dpop: string | readonly string[] | undefined, ch
   ...changes,
 })
 
-async function refusal(work: Promise<unknown>): Promise<ResourceError> {
-  const error: unknown = await work.then(
-    () => undefined,
-    (reason: unknown) => reason,
-  )
-  if (error instanceof ResourceError) return error
-  throw new Error('was not refused with an answer', { cause: error })
-}
-
 async function expectRefused(work: Promise<unknown>, error: 'invalid_token' | 'invalid_dpop_proof') {
-  const answer = await refusal(work)
+  const answer = await refusalOf(work)
   expect(answer.status).toBe(401)
   expect(answer.body.error).toBe(error)
   expect(answer.headers['WWW-Authenticate']).toMatch(
@@ -117,7 +97,7 @@ describe('a bound token with its proof', () => {
 
   it('API-07 API-03 may lack a scope: 403 in the scheme it came with', async () => {
     const token = await boundToken()
-    const error = await refusal(api.check(request(token, await prove(token)), { scope: 'library:write' }))
+    const error = await refusalOf(api.check(request(token, await prove(token)), { scope: 'library:write' }))
     expect(error.status).toBe(403)
     expect(error.headers['WWW-Authenticate']).toMatch(
       /^DPoP error="insufficient_scope", error_description="[^"]+", scope="library:write", algs="/,
@@ -138,7 +118,7 @@ describe('a stolen token or proof', () => {
   it('API-06 a bound token sent as Bearer, with or without the proof: 401, and DPoP is offered', async () => {
     const token = await boundToken()
     for (const dpop of [undefined, await prove(token)]) {
-      const error = await refusal(api.check(request(token, dpop, { authorization: `Bearer ${token}` })))
+      const error = await refusalOf(api.check(request(token, dpop, { authorization: `Bearer ${token}` })))
       expect(error.status).toBe(401)
       expect(error.headers['WWW-Authenticate']).toMatch(
         new RegExp(`^Bearer realm="${AUDIENCE}", error="invalid_token", error_description="[^"]+", DPoP ${ALGS}$`),
@@ -185,7 +165,7 @@ describe('a stolen token or proof', () => {
   it('API-07 a proof is used up even where the scope was lacking', async () => {
     const token = await boundToken()
     const proof = await prove(token)
-    expect((await refusal(api.check(request(token, proof), { scope: 'library:write' }))).status).toBe(403)
+    expect((await refusalOf(api.check(request(token, proof), { scope: 'library:write' }))).status).toBe(403)
     await expectRefused(api.check(request(token, proof)), 'invalid_dpop_proof')
   })
 
@@ -245,7 +225,7 @@ describe('a stolen token or proof', () => {
   it('NEG-03 two DPoP headers, apart or joined by a proxy: 400', async () => {
     const token = await boundToken()
     const [one, two] = [await prove(token), await prove(token)]
-    const unbound = await signToken(signingKey, userClaims(host.clock.now()))
+    const unbound = await userToken(signingKey, host)
     for (const asked of [
       request(token, [one, two]),
       request(token, [one, one]),
@@ -253,7 +233,7 @@ describe('a stolen token or proof', () => {
       request(token, [one, '']),
       request(token, [one, two], { authorization: `Bearer ${unbound}` }),
     ]) {
-      const error = await refusal(api.check(asked))
+      const error = await refusalOf(api.check(asked))
       expect(error.status).toBe(400)
       expect(error.headers['WWW-Authenticate']).toContain('error="invalid_request"')
     }
@@ -270,14 +250,14 @@ describe('a stolen token or proof', () => {
       { authorization: 'DPoP' },
       { authorization: 'DPoP a b' },
     ]) {
-      expect((await refusal(api.check(request(token, proof, changes)))).status).toBe(400)
+      expect((await refusalOf(api.check(request(token, proof, changes)))).status).toBe(400)
     }
   })
 })
 
 describe('a token bound in another way', () => {
   it('API-07 an unbound token in the DPoP scheme: invalid_token', async () => {
-    const token = await signToken(signingKey, userClaims(host.clock.now()))
+    const token = await userToken(signingKey, host)
     await expectRefused(api.check(request(token, await prove(token))), 'invalid_token')
   })
 
@@ -300,12 +280,12 @@ describe('a token bound in another way', () => {
 
   it('API-07 tokens: bound takes no plain Bearer token and offers DPoP alone', async () => {
     api = makeApi({ tokens: 'bound' })
-    const plain = await signToken(signingKey, userClaims(host.clock.now()))
+    const plain = await userToken(signingKey, host)
     const bound = await boundToken()
     for (const token of [plain, bound]) {
       await expectRefused(api.check(request(token, undefined, { authorization: `Bearer ${token}` })), 'invalid_token')
     }
-    const missing = await refusal(api.check({ authorization: undefined, method: 'GET', url: '/' }))
+    const missing = await refusalOf(api.check({ authorization: undefined, method: 'GET', url: '/' }))
     expect(missing.headers['WWW-Authenticate']).toBe(`DPoP ${ALGS}`)
     await expect(api.check(request(bound, await prove(bound)))).resolves.toBeDefined()
   })
@@ -332,10 +312,10 @@ describe('the public address', () => {
     const audience = 'urn:example:library'
     api = makeApi({ audience })
     const token = await boundToken({ aud: audience })
-    const missing = await refusal(api.check(request(token, await prove(token))))
+    const missing = await refusalOf(api.check(request(token, await prove(token))))
     expect(missing.status).toBe(401)
     expect(missing.headers['WWW-Authenticate']).toBe(`Bearer realm="${audience}"`)
-    const stolen = await refusal(api.check(request(token, undefined, { authorization: `Bearer ${token}` })))
+    const stolen = await refusalOf(api.check(request(token, undefined, { authorization: `Bearer ${token}` })))
     expect(stolen.body.error).toBe('invalid_token')
   })
 
@@ -356,7 +336,7 @@ describe('the public address', () => {
 
 describe('nonces', () => {
   const expectNonceWanted = async (work: Promise<unknown>): Promise<string> => {
-    const error = await refusal(work)
+    const error = await refusalOf(work)
     expect(error.status).toBe(401)
     expect(error.headers['WWW-Authenticate']).toMatch(
       new RegExp(`^DPoP error="use_dpop_nonce", error_description="[^"]+", ${ALGS}$`),
@@ -448,13 +428,7 @@ describe('nonces', () => {
 describe('a flood of proofs', () => {
   const ask = async (proof?: string): Promise<number> => {
     const token = await boundToken()
-    const error = await api.check(request(token, proof ?? (await prove(token)))).then(
-      () => undefined,
-      (reason: unknown) => reason,
-    )
-    if (error === undefined) return 200
-    if (error instanceof ResourceError) return error.status
-    throw error
+    return statusOf(api.check(request(token, proof ?? (await prove(token)))))
   }
 
   it('NEG-14 memory is bounded, no live entry goes, and who finds it full gets 503 until the oldest have left', async () => {
@@ -466,7 +440,7 @@ describe('a flood of proofs', () => {
     for (let index = 1; index < 50; index++) expect(await ask()).toBe(200)
     for (let index = 0; index < 20; index++) expect(await ask()).toBe(503)
 
-    const full = await refusal(api.check(request(token, await prove(token))))
+    const full = await refusalOf(api.check(request(token, await prove(token))))
     expect(full).toMatchObject({ status: 503, headers: { 'Retry-After': '110', 'Cache-Control': 'no-store' } })
     expect(full.headers).not.toHaveProperty('WWW-Authenticate')
     // The first one is still known in the flood.
@@ -484,7 +458,7 @@ describe('a flood of proofs', () => {
   it('NEG-14 without a good token and its key, nothing is remembered', async () => {
     api = makeApi({ rememberedProofs: 1 })
     const token = await boundToken()
-    const foreign = await signToken(await makeSigningKey('k1'), userClaims(host.clock.now(), { cnf: { jkt } }))
+    const foreign = await userToken(await makeSigningKey('k1'), host, { cnf: { jkt } })
     for (let index = 0; index < 5; index++) {
       await expectRefused(api.check(request(token, await prove(token, { key: thiefKey }))), 'invalid_token')
       await expectRefused(api.check(request(foreign, await prove(foreign))), 'invalid_token')

@@ -11,11 +11,10 @@ import {
   AUDIENCE,
   type FakeIssuer,
   fakeIssuer,
-  ISSUER,
   makeSigningKey,
   type SigningKey,
-  signToken,
-  userClaims,
+  trusting,
+  userToken,
 } from '../support/fake-issuer.ts'
 
 let key: SigningKey
@@ -34,7 +33,7 @@ beforeEach(async () => {
   app.addContentTypeParser('application/x-www-form-urlencoded', { parseAs: 'string' }, (_request, body, done) => {
     done(null, Object.fromEntries(new URLSearchParams(String(body))))
   })
-  await app.register(resourceServer, { issuer: ISSUER, audience: AUDIENCE, clock: host.clock, fetch: issuer.fetch })
+  await app.register(resourceServer, trusting(issuer, host))
   app.get('/books', { preHandler: app.requireToken({ scope: 'library:read' }) }, (request) => ({
     subject: request.access.subject,
   }))
@@ -46,7 +45,7 @@ beforeEach(async () => {
 
 afterEach(() => app.close())
 
-const token = (changes = {}) => signToken(key, userClaims(host.clock.now(), changes))
+const token = (changes = {}) => userToken(key, host, changes)
 
 it('API-04 a route behind requireToken knows who asks', async () => {
   const answer = await app.inject({ url: '/books', headers: { authorization: `Bearer ${await token()}` } })
@@ -147,7 +146,7 @@ describe('DPoP', () => {
   it('API-07 a route that the app rewrites is proven as the client sees it', async () => {
     await app.close()
     app = fastify({ rewriteUrl: (request) => (request.url ?? '/').replace(/^\/v1/, '') })
-    await app.register(resourceServer, { issuer: ISSUER, audience: AUDIENCE, clock: host.clock, fetch: issuer.fetch })
+    await app.register(resourceServer, trusting(issuer, host))
     app.get('/books', { preHandler: app.requireToken() }, () => ({ done: true }))
     const dpop = await prove({ htu: `${AUDIENCE}/v1/books` })
     const answer = await app.inject({ url: '/v1/books', headers: { authorization: `DPoP ${bound}`, dpop } })
@@ -157,13 +156,7 @@ describe('DPoP', () => {
   it('API-07 nonces travel in the DPoP-Nonce header, once, with a refusal and with success', async () => {
     await app.close()
     app = fastify()
-    await app.register(resourceServer, {
-      issuer: ISSUER,
-      audience: AUDIENCE,
-      clock: host.clock,
-      fetch: issuer.fetch,
-      dpopNonce: 'required',
-    })
+    await app.register(resourceServer, { ...trusting(issuer, host), dpopNonce: 'required' })
     app.get('/books', { preHandler: app.requireToken() }, () => ({ done: true }))
     const ask = async (changes = {}) => {
       const headers = { authorization: `DPoP ${bound}`, dpop: await prove(changes) }

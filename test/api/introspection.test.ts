@@ -1,11 +1,6 @@
 // Tokens that an API must ask about: how often it asks, what it believes, and what it does while nobody answers.
 import { makeProof, type ProofKey, thumbprint } from '@latchkey/shared'
-import {
-  createResourceServer,
-  type IntrospectionOptions,
-  ResourceError,
-  type ResourceServer,
-} from '@latchkey/shared/resource-server'
+import { createResourceServer, type IntrospectionOptions, type ResourceServer } from '@latchkey/shared/resource-server'
 import { exportJWK, generateKeyPair } from 'jose'
 import { beforeAll, beforeEach, describe, expect, it } from 'vitest'
 import { type FakeHost, fakeHost } from '../support/fake-host.ts'
@@ -16,8 +11,10 @@ import {
   ISSUER,
   makeSigningKey,
   type SigningKey,
-  signToken,
+  statusOf,
+  trusting,
   userClaims,
+  userToken,
 } from '../support/fake-issuer.ts'
 
 const METADATA = '/.well-known/oauth-authorization-server'
@@ -62,14 +59,7 @@ beforeEach(() => {
 })
 
 const makeApi = (options: Partial<IntrospectionOptions> = {}) =>
-  createResourceServer({
-    issuer: ISSUER,
-    audience: AUDIENCE,
-    clock: host.clock,
-    entropy: host.entropy,
-    fetch: issuer.fetch,
-    introspection: { ...CREDENTIALS, ...options },
-  })
+  createResourceServer({ ...trusting(issuer, host), introspection: { ...CREDENTIALS, ...options } })
 
 const activeAnswer = (changes = {}) => ({
   active: true,
@@ -80,15 +70,7 @@ const activeAnswer = (changes = {}) => ({
 const check = (api: ResourceServer, token: string) =>
   api.check({ authorization: `Bearer ${token}`, method: 'GET', url: '/books' }, { scope: 'library:read' })
 
-async function ask(api: ResourceServer, token: string): Promise<number> {
-  try {
-    await check(api, token)
-    return 200
-  } catch (error) {
-    if (error instanceof ResourceError) return error.status
-    throw error
-  }
-}
+const ask = (api: ResourceServer, token: string) => statusOf(check(api, token))
 
 const refused = () => Promise.reject(new TypeError('fetch failed'))
 
@@ -356,7 +338,7 @@ describe('an issuer that cannot be asked', () => {
 })
 
 describe('a JWT', () => {
-  const jwt = (changes = {}) => signToken(signingKey, userClaims(host.clock.now(), changes))
+  const jwt = (changes = {}) => userToken(signingKey, host, changes)
 
   it('API-09 is not asked about, good or bad', async () => {
     const api = makeApi()
@@ -378,7 +360,7 @@ describe('a JWT', () => {
 
   it('API-09 always: only a JWT that is good is asked about, and without an answer it is closed', async () => {
     const api = makeApi({ always: true })
-    expect(await ask(api, await signToken(await makeSigningKey('k1'), userClaims(host.clock.now())))).toBe(401)
+    expect(await ask(api, await userToken(await makeSigningKey('k1'), host))).toBe(401)
     expect(questions).toEqual([])
     answerTo = refused
     expect(await ask(api, await jwt())).toBe(503)
@@ -393,7 +375,7 @@ describe('a JWT', () => {
 })
 
 it('API-04 without introspection an opaque token is refused, and nobody is asked', async () => {
-  const api = createResourceServer({ issuer: ISSUER, audience: AUDIENCE, clock: host.clock, fetch: issuer.fetch })
+  const api = createResourceServer(trusting(issuer, host))
   expect(await ask(api, 'opaque')).toBe(401)
   expect(issuer.asked).toEqual([])
 })

@@ -1,16 +1,16 @@
 // How an API gets and keeps the issuer's keys: rarely, bounded, and through an outage.
-import { createResourceServer, ResourceError } from '@latchkey/shared/resource-server'
+import { createResourceServer, type ResourceServer } from '@latchkey/shared/resource-server'
 import { beforeAll, beforeEach, expect, it } from 'vitest'
 import { type FakeHost, fakeHost } from '../support/fake-host.ts'
 import {
-  AUDIENCE,
   type FakeIssuer,
   fakeIssuer,
   ISSUER,
   makeSigningKey,
   type SigningKey,
-  signToken,
-  userClaims,
+  statusOf,
+  trusting,
+  userToken,
 } from '../support/fake-issuer.ts'
 
 const METADATA = '/.well-known/oauth-authorization-server'
@@ -32,19 +32,12 @@ beforeEach(() => {
 })
 
 const makeApi = (options: { jwksUri?: string; fetchTimeoutSeconds?: number } = {}) =>
-  createResourceServer({ issuer: ISSUER, audience: AUDIENCE, clock: host.clock, fetch: issuer.fetch, ...options })
+  createResourceServer({ ...trusting(issuer, host), ...options })
 
-const fresh = (key: SigningKey) => signToken(key, userClaims(host.clock.now()))
+const fresh = (key: SigningKey) => userToken(key, host)
 
-async function ask(api: ReturnType<typeof makeApi>, token: string): Promise<number> {
-  try {
-    await api.check({ authorization: `Bearer ${token}`, method: 'GET', url: '/' })
-    return 200
-  } catch (error) {
-    if (error instanceof ResourceError) return error.status
-    throw error
-  }
-}
+const ask = (api: ResourceServer, token: string) =>
+  statusOf(api.check({ authorization: `Bearer ${token}`, method: 'GET', url: '/' }))
 
 const refused = () => {
   throw new TypeError('fetch failed')
@@ -66,12 +59,7 @@ it('API-09 a given jwksUri needs no metadata', async () => {
 
 it('API-09 the metadata of an issuer with a path is asked for as RFC 8414 §3.1 says', async () => {
   issuer.breakWith(refused)
-  const api = createResourceServer({
-    issuer: `${ISSUER}/tenant`,
-    audience: AUDIENCE,
-    clock: host.clock,
-    fetch: issuer.fetch,
-  })
+  const api = createResourceServer({ ...trusting(issuer, host), issuer: `${ISSUER}/tenant` })
   await ask(api, await fresh(first))
   expect(issuer.asked).toEqual([`${METADATA}/tenant`])
 })

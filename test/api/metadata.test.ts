@@ -4,12 +4,11 @@ import {
   createResourceServer,
   protectedResourceMetadata,
   protectedResourceMetadataUrl,
-  ResourceError,
   type ResourceServerOptions,
 } from '@latchkey/shared/resource-server'
 import fastify from 'fastify'
 import { expect, it } from 'vitest'
-import { AUDIENCE, fakeIssuer, ISSUER } from '../support/fake-issuer.ts'
+import { AUDIENCE, fakeIssuer, ISSUER, refusalOf } from '../support/fake-issuer.ts'
 
 const WELL_KNOWN = '/.well-known/oauth-protected-resource'
 const ALGORITHMS = ['ES256', 'RS256', 'PS256', 'EdDSA', 'Ed25519']
@@ -76,10 +75,7 @@ it('API-10 the document says what is demanded: bound tokens, or no DPoP at all',
 it('API-10 refusals of a token name it too, and it never breaks out of its quotes', async () => {
   const audience = 'https://api.example.com/a,b'
   const api = createResourceServer({ ...base, audience, resourceMetadata: {} })
-  const error: unknown = await api
-    .check({ authorization: 'Bearer a.b.c', method: 'GET', url: '/' })
-    .catch((reason: unknown) => reason)
-  if (!(error instanceof ResourceError)) throw error
+  const error = await refusalOf(api.check({ authorization: 'Bearer a.b.c', method: 'GET', url: '/' }))
   expect(error.headers['WWW-Authenticate']).toContain(`resource_metadata="https://api.example.com${WELL_KNOWN}/a,b"`)
 })
 

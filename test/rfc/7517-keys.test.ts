@@ -1,7 +1,7 @@
 import { readdirSync, readFileSync } from 'node:fs'
 import { join } from 'node:path'
 import { buildApp, openStore } from '@latchkey/server'
-import { createResourceServer, ResourceError } from '@latchkey/shared/resource-server'
+import { createResourceServer } from '@latchkey/shared/resource-server'
 import {
   calculateJwkThumbprint,
   createLocalJWKSet,
@@ -20,6 +20,7 @@ import { openSigningKeys, rotateSigningKey } from '../../server/src/oauth/signin
 import { type Store, StoreUnavailable } from '../../server/src/oauth/store.ts'
 import { createVault } from '../../server/src/oauth/vault.ts'
 import { type FakeHost, fakeHost } from '../support/fake-host.ts'
+import { statusOf } from '../support/fake-issuer.ts'
 import { keptLog } from '../support/kept-log.ts'
 import { type Rounds, rounds } from '../support/rounds.ts'
 import { removeFolder, temporaryFolder } from '../support/temporary-folder.ts'
@@ -137,10 +138,7 @@ describe('RFC 7517: the keys that anybody may read', () => {
         })
       const api = createResourceServer({ issuer: ISSUER, audience, clock: host.clock, fetch })
       const request = { authorization: `Bearer ${token}`, method: 'GET', url: '/' }
-      return api.check(request).then(
-        () => 200,
-        (error) => (error instanceof ResourceError ? error.status : Promise.reject(error)),
-      )
+      return statusOf(api.check(request))
     }
     expect(await ask(access_token, LIBRARY)).toBe(200)
     expect(await ask(id_token, LIBRARY)).toBe(401)

@@ -1,4 +1,7 @@
 // An issuer without a server: it signs access tokens and answers metadata and JWKS through a fetch that a test can break.
+// And what an API needs that trusts it.
+import type { Host } from '@latchkey/shared'
+import { ResourceError } from '@latchkey/shared/resource-server'
 import { type CryptoKey, exportJWK, generateKeyPair, type JWK, type JWTPayload, SignJWT } from 'jose'
 
 export const ISSUER = 'https://id.example.com'
@@ -26,6 +29,34 @@ export function userClaims(nowAt: number, changes: JWTPayload = {}): JWTPayload 
 export function signToken(key: SigningKey, claims: JWTPayload, header: Record<string, unknown> = {}): Promise<string> {
   const { alg, kid } = key
   return new SignJWT(claims).setProtectedHeader({ alg, kid, typ: 'at+jwt', ...header }).sign(key.privateKey)
+}
+
+/** A user's token of now. */
+export function userToken(key: SigningKey, { clock }: Pick<Host, 'clock'>, changes: JWTPayload = {}): Promise<string> {
+  return signToken(key, userClaims(clock.now(), changes))
+}
+
+/** Options of an API at AUDIENCE. */
+export function trusting({ fetch }: Pick<FakeIssuer, 'fetch'>, { clock, entropy }: Pick<Host, 'clock' | 'entropy'>) {
+  return { issuer: ISSUER, audience: AUDIENCE, clock, entropy, fetch }
+}
+
+/** What an API answers instead. @throws where it lets somebody in, or fails otherwise */
+export async function refusalOf(check: Promise<unknown>): Promise<ResourceError> {
+  const error: unknown = await check.then(
+    () => undefined,
+    (reason: unknown) => reason,
+  )
+  if (error instanceof ResourceError) return error
+  throw new Error('was not refused with an answer', { cause: error })
+}
+
+/** 200, or the status of the answer instead. */
+export async function statusOf(check: Promise<unknown>): Promise<number> {
+  return check.then(
+    () => 200,
+    (error: unknown) => (error instanceof ResourceError ? error.status : Promise.reject(error)),
+  )
 }
 
 export interface FakeIssuer {
