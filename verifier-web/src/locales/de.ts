@@ -217,9 +217,9 @@ export const de: Locale = {
         next: 'Code eingeben',
       },
       too_weak: {
-        title: 'Dieses Gerät braucht eine stärkere Anmeldung',
-        heading: 'Dieses Gerät braucht eine stärkere Anmeldung',
-        text: 'Deine Anmeldung reicht dafür nicht aus, deshalb wurde nichts verknüpft. Vielleicht genügt ein Passkey oder ein Code aus einer App nach dem Passwort.',
+        title: 'Eine stärkere Anmeldung ist nötig',
+        heading: 'Eine stärkere Anmeldung ist nötig',
+        text: 'Deine Anmeldung reicht für dieses Gerät nicht aus, deshalb wurde nichts verknüpft. Vielleicht genügt ein Passkey oder ein Code aus einer App nach dem Passwort.',
         again: 'Anders anmelden',
         add: 'Anmeldeweg hinzufügen',
         next: 'Anderes Gerät verknüpfen',

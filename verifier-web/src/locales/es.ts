@@ -131,7 +131,7 @@ export const es: Locale = {
       leftWarningHow: 'Después, pulsa OK en el dispositivo para tener otro código. Tu sesión sigue abierta.',
       deny: 'No es mío',
       approve: 'Sí, vincular',
-      report: 'Alguien me envió este código',
+      report: 'Me enviaron este código',
     },
     consent: {
       title: '¿Iniciar sesión en esta aplicación?',
@@ -216,9 +216,9 @@ export const es: Locale = {
         next: 'Escribir el código',
       },
       too_weak: {
-        title: 'Este dispositivo pide un inicio de sesión más seguro',
-        heading: 'Este dispositivo pide un inicio de sesión más seguro',
-        text: 'La manera en que entraste no le basta, así que no se vinculó nada. Quizá baste una llave de acceso, o un código de una aplicación después de la contraseña.',
+        title: 'Hace falta entrar de forma más segura',
+        heading: 'Hace falta entrar de forma más segura',
+        text: 'La manera en que entraste no basta para este dispositivo, así que no se vinculó nada. Quizá baste una llave de acceso, o un código de una aplicación después de la contraseña.',
         again: 'Entrar de otra manera',
         add: 'Añadir una manera de entrar',
         next: 'Vincular otro dispositivo',
@@ -268,7 +268,7 @@ export const es: Locale = {
         text: 'Otra página intentó responder por ti, así que no se hizo nada. Si quieres vincular un dispositivo, empieza aquí.',
       },
       staleForm: {
-        title: 'Esta página estuvo abierta demasiado tiempo',
+        title: 'Página abierta demasiado tiempo',
         text: 'No se hizo nada. Empieza otra vez con el código de la pantalla.',
       },
       notFound: {
@@ -342,7 +342,7 @@ export const es: Locale = {
         heading: '¿Añadir {provider}?',
         lead: 'Ahora inicia sesión allí con una cuenta que sea solo tuya.',
         means: 'Quien pueda entrar en esa cuenta podrá entrar aquí como {email}.',
-        go: 'Continuar a {provider}',
+        go: 'Ir a {provider}',
         no: 'Ahora no',
       },
     },

@@ -176,15 +176,15 @@ export const fr: Locale = {
       report: 'Quelqu’un vous a envoyé le code ? Dites-le-nous, pour que nous puissions l’arrêter.',
       approved: {
         title: 'Appareil associé',
-        heading: 'C’est associé. Continuez sur {device}',
-        headingUnnamed: 'C’est associé. Continuez sur votre appareil',
+        heading: 'Associé. Continuez sur {device}',
+        headingUnnamed: 'Associé. Continuez sur votre appareil',
         text: 'L’appareil continue tout seul ; vous pouvez fermer cette page.',
         account: 'Associé à {email}',
         next: 'Associer un autre appareil',
       },
       waiting: {
-        heading: 'C’est associé. Nous attendons {device}…',
-        headingUnnamed: 'C’est associé. Nous attendons votre appareil…',
+        heading: 'Associé. Nous attendons {device}…',
+        headingUnnamed: 'Associé. Nous attendons votre appareil…',
         text: 'L’appareil continue tout seul. Cette page vous dira quand il sera prêt.',
       },
       ready: {
@@ -272,7 +272,7 @@ export const fr: Locale = {
         text: 'Une autre page a essayé de répondre à votre place, donc rien n’a été fait. Pour associer un appareil, commencez ici.',
       },
       staleForm: {
-        title: 'Cette page est restée ouverte trop longtemps',
+        title: 'Page restée ouverte trop longtemps',
         text: 'Rien n’a été fait. Recommencez avec le code affiché à l’écran.',
       },
       notFound: {
@@ -347,8 +347,8 @@ export const fr: Locale = {
         heading: 'Ajouter {provider} ?',
         lead: 'Ensuite, connectez-vous là-bas avec un compte qui n’est qu’à vous.',
         means: 'Toute personne qui peut se connecter à ce compte pourra se connecter ici, en tant que {email}.',
-        go: 'Continuer vers {provider}',
-        no: 'Pas maintenant',
+        go: 'Aller sur {provider}',
+        no: 'Plus tard',
       },
     },
     passkeys: {
@@ -386,7 +386,7 @@ export const fr: Locale = {
       title: 'Validation en deux étapes',
       lead: 'Un code d’une appli, demandé après votre mot de passe. Avec le mot de passe seul, personne n’entre.',
       passkey: 'Une clé d’accès vaut déjà les deux étapes : elle n’a pas besoin de code.',
-      setUp: 'Configurer une appli à codes',
+      setUp: 'Configurer les codes',
       first: 'Scannez ce code QR avec une appli d’authentification',
       square: 'Code QR contenant la clé pour votre appli',
       here: 'Ouvrir l’appli sur ce téléphone',
@@ -507,7 +507,7 @@ export const fr: Locale = {
       here: 'Ce navigateur',
       since: 'Connecté {ago}',
       end: 'Déconnecter',
-      endOthers: 'Tout déconnecter sauf celui-ci',
+      endOthers: 'Déconnecter les autres',
     },
     everywhere: {
       title: 'Se déconnecter partout ?',

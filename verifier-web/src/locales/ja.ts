@@ -129,7 +129,7 @@ export const ja: Locale = {
       left: '答える時間はあと{time}',
       leftWarning: '答える時間はあと{time}だけです。',
       leftWarningHow: '過ぎたら、デバイスで OK を押して新しいコードを出してください。ログインしたままです。',
-      deny: 'いいえ、違います',
+      deny: '違います',
       approve: 'はい、つなぐ',
       report: 'コードが人から送られてきた',
     },
@@ -288,7 +288,7 @@ export const ja: Locale = {
         text: '{time}待ってから、最初からやり直してください。デバイスは待っています。',
       },
       insecure: {
-        title: 'この接続ではプライバシーが守られません',
+        title: 'プライバシーが守られない接続です',
         text: 'ここには何も入力しないでください。デバイスの画面に出ているアドレスを、{https} から入力して開き直してください。',
       },
       unknownApp: {
