@@ -25,12 +25,14 @@ import { linkRoutes } from './http/link.ts'
 import { linkDeviceRoutes } from './http/link-device.ts'
 import { linkEventsRoute } from './http/link-events.ts'
 import { logoutRoutes } from './http/logout.ts'
+import { createNewPasswords } from './http/new-password.ts'
 import { refuseAddress, speakOAuth } from './http/oauth-scope.ts'
 import { describeRoutes } from './http/openapi.ts'
 import { speakToPeople } from './http/page-scope.ts'
 import { parRoute } from './http/par.ts'
 import { publishedRoutes } from './http/published.ts'
 import { registerRoutes } from './http/register.ts'
+import { resetPasswordRoutes } from './http/reset-password.ts'
 import { revokeRoute } from './http/revoke.ts'
 import { signInRoutes } from './http/sign-in.ts'
 import { codeRoutes } from './http/sign-in-code.ts'
@@ -210,13 +212,18 @@ export async function buildApp(parts: Parts): Promise<FastifyInstance> {
       languageRoutes(scope, pages)
       const passkeys = createPasskeys(provider, config.name)
       const door = createSignInDoor(provider, pages)
-      const signInPage = createSignInPage(provider, pages, passkeys, config.upstreams)
+      // Off, or nothing to send it with: nobody is offered what cannot be.
+      const answer = config.passwords.reset_by_mail ? notices?.answer : undefined
+      const signInPage = createSignInPage(provider, pages, passkeys, config.upstreams, answer !== undefined)
       signInRoutes(scope, provider, pages, door, signInPage)
       if (passkeys !== undefined) passkeySignInRoutes(scope, pages, door, signInPage, passkeys)
       codeRoutes(scope, provider, pages, door)
       accountPasskeyRoutes(scope, provider, pages, passkeys)
       secondFactorRoutes(scope, provider, pages, config.name)
-      passwordRoutes(scope, provider, pages, door, config.name)
+      const passwords = createNewPasswords(provider, config.name)
+      passwordRoutes(scope, provider, pages, door, passwords)
+      if (answer !== undefined)
+        resetPasswordRoutes(scope, provider, pages, door, { answer, passwords, upstreams: config.upstreams })
       const upstreams = config.upstreams.map((one) => createUpstream(one, provider.host, parts.fetch ?? fetch))
       upstreamRoutes(scope, provider, pages, door, upstreams)
       identityRoutes(scope, provider, pages, config.upstreams)

@@ -192,6 +192,15 @@ export const ConfigSchema = Type.Object(
     master_secret: Type.Optional(SecretReference),
     apis: Type.Array(ApiEntry, { default: [] }),
     clients: Type.Array(ClientEntry, { default: [] }),
+    passwords: Type.Object(
+      {
+        reset_by_mail: Type.Boolean({
+          default: true,
+          description: 'Who forgot a password has a message sent and chooses another one. Needs notices.smtp.',
+        }),
+      },
+      { ...closed, default: {} },
+    ),
     acr: Type.Record(Type.String(), Type.Array(Type.String({ minLength: 1 }), { minItems: 1 }), {
       default: {},
       description:

@@ -41,7 +41,8 @@ describe.each([
     expect.soft(await axeFindings(page), 'axe, dark').toEqual([])
     expect(asked, 'what it loads').toEqual([])
     const links = await page.evaluate<string[]>('[...document.links].map(({ href }) => href)')
-    for (const link of links) expect(link).toMatch(/^https:\/\/id\.example\.com\/(undo\/c2VhbGVk|account)$/)
+    for (const link of links)
+      expect(link).toMatch(/^https:\/\/id\.example\.com\/((undo|reset-password)\/c2VhbGVk|account)$/)
   })
 })
 

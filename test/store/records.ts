@@ -94,6 +94,7 @@ export function samples(name: string): { readonly [K in TableName]: RecordOf<K> 
       locale: 'zh-Hans',
       passwordHash: '$argon2id$v=19$…',
       secondFactor: { sealedSecret: 'sealed', lastStep: 58_000_000, recoveryDigests: ['one', 'two'], addedAt: LATE },
+      passwordReset: { digest: 'digest', until: LATE },
       admin: true,
       createdAt: LATE,
       disabledAt: LATE + 1,

@@ -14,6 +14,8 @@ export {
   type DeviceNotice,
   deviceNotice,
   type Message,
+  type ResetNotice,
+  resetNotice,
 } from './notices.tsx'
 export { PAGE_EVENTS_PATH, PAGE_EVENTS_PROTOCOL, type PageNews } from './page-news.ts'
 export { type AccountModel, type AccountNews, accountPage } from './pages/account.tsx'
@@ -52,6 +54,15 @@ export {
 } from './pages/passkeys.tsx'
 export { type PasswordModel, passwordPage } from './pages/password.tsx'
 export { type ProblemModel, problemPage } from './pages/problem.tsx'
+export {
+  type ForgotModel,
+  forgotPage,
+  goneResetPage,
+  type ResetModel,
+  type ResetSentModel,
+  resetPage,
+  resetSentPage,
+} from './pages/reset.tsx'
 export {
   type FactorModel,
   type FactorNews,

@@ -1,11 +1,11 @@
-// What a person is told by mail: a device was linked, or a way to sign in changed. Text and HTML say the same. Nothing is
+// What a person is told by mail: a device was linked, a way to sign in changed, or how to go on without a password. Text and HTML say the same. Nothing is
 // loaded from anywhere, and what a device says of itself stands in quotes on a line of its own, never in the subject and
 // never as anything that a mail program would make a link of.
 import { renderToString } from 'preact-render-to-string'
 import type { Whence } from './account-parts.tsx'
 import { type Locale, langOf, type Words } from './locales/locale.ts'
 import { oneLine, sayText } from './sentence.ts'
-import { country, day, moment } from './time.ts'
+import { country, day, duration, moment } from './time.ts'
 
 export interface Message {
   /** One line. */
@@ -42,19 +42,22 @@ export function deviceNotice(model: DeviceNotice): Message {
   const { words, tag } = locale
   const { notice } = words
   const name = oneLine(model.name)
-  const place = from && [from.country && country(tag, from.country), oneLine(from.address)]
   return message(model, notice.device, {
     facts: [
       ...(name === undefined ? [] : [[notice.claim, sayText(notice.quoted, { name: unlinked(name) })] as const]),
       [notice.client, oneLine(model.client) ?? ''],
       [notice.when, moment(tag, model.at)],
-      ...(place === undefined ? [] : [[notice.from, place.filter(Boolean).join(' · ')] as const]),
+      ...(from === undefined ? [] : [origin(locale, from)]),
     ],
     advice: [notice.yours, notice.undo],
     act: [notice.undoHow, undo],
     note: sayText(notice.until, { date: day(tag, model.undoUntil) }),
     also: [notice.account, account],
   })
+}
+
+function origin({ words, tag }: Locale, { address, country: code }: Whence): Named {
+  return [words.notice.from, [code && country(tag, code), oneLine(address)].filter(Boolean).join(' · ')]
 }
 
 /** What about a way to sign in changed, by the names of its sentences. */
@@ -81,6 +84,44 @@ export function changeNotice(model: ChangeNotice): Message {
     advice: [notice.yours, notice.change],
     act: [notice.account, model.account],
   })
+}
+
+export type ResetNotice = Common & {
+  /** From where it was asked for. */
+  readonly from: Whence
+  /** How long a message works, since `at`; in seconds. */
+  readonly forSeconds: number
+} & (
+    | {
+        readonly kind: 'choose'
+        /** The whole address where the new password is chosen. */
+        readonly reset: string
+      }
+    /** There is no password; the names of providers. */
+    | { readonly kind: 'elsewhere'; readonly passkey: boolean; readonly upstreams: readonly string[] }
+    /** An operator has to do it. */
+    | { readonly kind: 'ask' }
+  )
+
+/** Somebody said that they forgot the password of this account. */
+export function resetNotice(model: ResetNotice): Message {
+  const { locale, account } = model
+  const { words, tag } = locale
+  const { notice } = words
+  const facts: readonly Named[] = [[notice.when, moment(tag, model.at)], origin(locale, model.from)]
+  const see: Named = [notice.account, account]
+  if (model.kind === 'choose') {
+    const note = sayText(notice.resetOnce, { time: duration(tag, model.forSeconds, 'up') })
+    const act: Named = [words.reset.title, model.reset]
+    return message(model, notice.reset, { facts, advice: [notice.resetNothing], act, note })
+  }
+  if (model.kind === 'ask') {
+    const advice = [notice.resetAskHow, notice.resetNothing]
+    return message(model, notice.resetAsk, { facts, advice, act: see })
+  }
+  const ways = [...(model.passkey ? [words.passkeys.one] : []), ...model.upstreams.map((name) => oneLine(name) ?? '')]
+  const how: Named = [notice.resetWays, ways.join(' · ')]
+  return message(model, notice.resetElsewhere, { facts: [how, ...facts], advice: [notice.resetNothing], act: see })
 }
 
 type Named = readonly [name: string, value: string]

@@ -20,6 +20,8 @@ interface FormProps {
     | '/sign-in/passkey'
     | '/sign-in/code'
     | '/sign-in/again'
+    | '/reset-password'
+    | '/reset-password/new'
     | '/account/passkeys'
     | `/account/passkeys/${string}`
     | '/account/second-factor'

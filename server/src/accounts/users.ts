@@ -84,10 +84,16 @@ export function passwordMark({ passwordHash = '' }: User): string {
 export async function setPassword(store: Store, userId: string, password: string): Promise<User | undefined> {
   const passwordHash = await hashPassword(password)
   return update(store.users, userId, (current) => {
-    const short = needsFactor(password)
-    if (current === undefined || (short && current.secondFactor === undefined)) return { outcome: undefined }
-    const { shortPassword: _, ...rest } = current
-    const next = { ...rest, passwordHash, ...(short && { shortPassword: true as const }) }
-    return { next, outcome: next }
+    const next = current && withPassword(current, password, passwordHash)
+    return { ...(next && { next }), outcome: next }
   })
+}
+
+/** The account with another password; undefined where that is too short to stand alone, and would. */
+export function withPassword(user: User, password: string, passwordHash: string): User | undefined {
+  const short = needsFactor(password)
+  if (short && user.secondFactor === undefined) return undefined
+  // What was sent for the old one is void.
+  const { shortPassword: _, passwordReset: _sent, ...rest } = user
+  return { ...rest, passwordHash, ...(short && { shortPassword: true as const }) }
 }

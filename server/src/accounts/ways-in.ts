@@ -1,8 +1,8 @@
 // The ways in to an account: a password, passkeys, accounts elsewhere. The last one is never taken away.
 import type { Provider } from '../oauth/provider.ts'
 import type { StoredRecord } from '../oauth/records.ts'
-import type { Table } from '../oauth/store.ts'
-import { sameIssuer } from './upstream-settings.ts'
+import type { Store, Table } from '../oauth/store.ts'
+import { sameIssuer, type UpstreamSettings } from './upstream-settings.ts'
 
 type Room = Pick<Provider, 'store' | 'upstreamIssuers'>
 
@@ -14,6 +14,17 @@ export async function waysIn({ store, upstreamIssuers }: Room, userId: string): 
   // A provider that the configuration names no more opens nothing.
   const open = identities.filter(({ issuer }) => upstreamIssuers.some((one) => sameIssuer(one, issuer)))
   return [...(user?.passwordHash === undefined ? [] : ['password']), ...[...passkeys, ...open].map(({ id }) => id)]
+}
+
+/** The providers that sign this account in, as far as the configuration still names them. */
+export async function upstreamsOf(
+  store: Store,
+  upstreams: readonly UpstreamSettings[],
+  userId: string,
+): Promise<readonly UpstreamSettings[]> {
+  if (upstreams.length === 0) return upstreams
+  const linked = (await store.upstreamIdentities.byUser(userId)).map(({ issuer }) => issuer)
+  return upstreams.filter(({ issuer }) => linked.some((one) => sameIssuer(one, issuer)))
 }
 
 /**

@@ -1,33 +1,29 @@
 // /account/password: changing the password, or choosing the first one. Who has signed in just now is not asked again.
 import { passwordPage } from '@latchkey/verifier-web'
 import type { FastifyInstance, FastifyReply, FastifyRequest } from 'fastify'
-import { passwordProblem, SHORTEST_PASSWORD, SHORTEST_WITH_FACTOR } from '../accounts/password-rules.ts'
-import { endOtherSessions } from '../accounts/sessions.ts'
+import { SHORTEST_PASSWORD } from '../accounts/password-rules.ts'
 import { setPassword } from '../accounts/users.ts'
-import { unlinkAll } from '../oauth/links.ts'
 import type { Provider } from '../oauth/provider.ts'
-import type { User } from '../oauth/records.ts'
 import { goSignIn, signedInJustNow } from './account-scope.ts'
+import type { NewPasswords } from './new-password.ts'
 import { ownForm, type Pages } from './page-scope.ts'
 import type { SignInDoor } from './sign-in-door.ts'
 
 const PATH = '/account/password'
 const TOO_SHORT_NOW = { hasPassword: true, shortest: SHORTEST_PASSWORD, problem: 'too_short' } as const
 
-/** `service`: a name that passwords must not be made of. */
 export function passwordRoutes(
   app: FastifyInstance,
   provider: Provider,
   pages: Pages,
   door: SignInDoor,
-  service: string,
+  passwords: NewPasswords,
 ): void {
   const { store, host } = provider
 
   const fresh = (request: FastifyRequest) => signedInJustNow(request, host.clock.now())
   const confirm = (request: FastifyRequest, reply: FastifyReply) =>
     goSignIn(pages, request, reply, PATH, host.clock.now())
-  const rulesFor = ({ secondFactor }: User) => (secondFactor === undefined ? SHORTEST_PASSWORD : SHORTEST_WITH_FACTOR)
 
   app.get(PATH, async (request, reply) => {
     const signedIn = fresh(request)
@@ -36,7 +32,7 @@ export function passwordRoutes(
     const { done, ...errand } = request.visitor.visit.errand
     const changed = done === 'password_changed'
     if (changed) pages.cookies.keep(reply, request.visitor, errand)
-    const model = { hasPassword: user.passwordHash !== undefined, shortest: rulesFor(user), changed }
+    const model = { hasPassword: user.passwordHash !== undefined, shortest: passwords.shortest(user), changed }
     return pages.show(reply, passwordPage(pages.chrome(request), model))
   })
 
@@ -46,9 +42,8 @@ export function passwordRoutes(
     const signedIn = fresh(request)
     if (signedIn === undefined) return confirm(request, reply)
     const { user, session } = signedIn
-    const shortest = rulesFor(user)
-    const own = [service, new URL(provider.issuer).hostname, user.email, user.name]
-    const problem = passwordProblem(password, { shortest, own })
+    const shortest = passwords.shortest(user)
+    const problem = passwords.problem(user, password)
     const changed = problem === undefined ? await setPassword(store, user.id, password) : undefined
     if (changed === undefined) {
       const hasPassword = user.passwordHash !== undefined
@@ -56,9 +51,7 @@ export function passwordRoutes(
       const model = problem ? { hasPassword, shortest, problem } : TOO_SHORT_NOW
       return pages.show(reply, passwordPage(pages.chrome(request), model), 400)
     }
-    await endOtherSessions(store, user.id, session)
-    // Whoever learned the old password may have linked a device of theirs; whoever has not need not link ten anew (RT-10).
-    if (form.get('devices')?.[0] === 'yes') await unlinkAll(provider, user.id)
+    await passwords.clear(user, form, session)
     await pages.cookies.renew(reply, signedIn)
     door.knownBrowsers.remember(request, reply, changed)
     provider.note({ event: 'password_changed', userId: user.id })

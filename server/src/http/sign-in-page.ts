@@ -3,9 +3,9 @@ import { displayUserCode, veilUserCode } from '@latchkey/shared'
 import { type SignInModel, signInPage } from '@latchkey/verifier-web'
 import type { FastifyReply, FastifyRequest } from 'fastify'
 import type { Passkeys } from '../accounts/passkeys.ts'
-import { sameIssuer, type UpstreamSettings } from '../accounts/upstream-settings.ts'
+import type { UpstreamSettings } from '../accounts/upstream-settings.ts'
+import { upstreamsOf } from '../accounts/ways-in.ts'
 import type { Provider } from '../oauth/provider.ts'
-import type { User } from '../oauth/records.ts'
 import type { Pages } from './page-scope.ts'
 import { newsOf } from './sign-in-upstream.ts'
 
@@ -22,14 +22,9 @@ export function createSignInPage(
   pages: Pages,
   passkeys: Passkeys | undefined,
   upstreams: readonly UpstreamSettings[],
+  /** Whoever forgot the password can have a message sent. */
+  forgot: boolean,
 ): SignInPage {
-  /** `user`: with what is linked to their account; with what may be, where there is none. */
-  async function offered(user: User | undefined): Promise<readonly UpstreamSettings[]> {
-    if (user === undefined || upstreams.length === 0) return upstreams
-    const linked = (await store.upstreamIdentities.byUser(user.id)).map(({ issuer }) => issuer)
-    return upstreams.filter(({ issuer }) => linked.some((one) => sameIssuer(one, issuer)))
-  }
-
   return {
     async show(request, reply, news = {}, status) {
       const { signedIn, visit, owner } = request.visitor
@@ -46,7 +41,8 @@ export function createSignInPage(
         ...(authorization === undefined ? {} : { for: authorization.client }),
         ...(user === undefined ? {} : { email: user.email, again: { hasPassword: user.passwordHash !== undefined } }),
         ...(options === undefined ? {} : { passkey: JSON.stringify(options) }),
-        upstreams: await offered(user),
+        forgot,
+        upstreams: user === undefined ? upstreams : await upstreamsOf(store, upstreams, user.id),
         ...newsOf(upstreams, visit.errand),
       })
       const wait = news.retryAfterSeconds

@@ -2,6 +2,7 @@
 import type { AccountNews, FactorNews, PasskeyNews, UpstreamNews } from '@latchkey/verifier-web'
 import type { FastifyReply, FastifyRequest } from 'fastify'
 import { browserName } from '../accounts/browser-name.ts'
+import type { Reset } from '../accounts/password-reset.ts'
 import {
   endSession,
   findSession,
@@ -67,6 +68,8 @@ export interface Errand {
   readonly accountNews?: AccountNews
   /** The link that somebody came to undo, from the notice about it. */
   readonly undo?: Undo
+  /** The right to choose a new password, from the message about it. */
+  readonly reset?: Reset
   /** What was just done to how this person signs in: said once, on the next page. */
   readonly done?: PasskeyNews | FactorNews | 'password_changed'
   /** The page of the account that somebody wanted before they were asked to sign in. */
@@ -104,6 +107,7 @@ export function purposeOf(errand: Errand): Errand {
     adding: _yet,
     accountNews: _,
     done: _done,
+    reset: _forgot,
     ...purpose
   } = errand
   return purpose
@@ -133,6 +137,8 @@ export interface VisitorCookies {
   read(request: FastifyRequest): Promise<Visitor>
   /** From now on this visit is about `errand`, and about nothing else. */
   keep(reply: FastifyReply, visitor: Visitor, errand: Errand): void
+  /** A new visit, about `errand`: the time it has begins now. */
+  begin(reply: FastifyReply, errand: Errand): void
   /** `user` and `provenAt`: as for `startSession`. */
   signIn(reply: FastifyReply, visitor: Visitor, user: User, amr: readonly string[], provenAt?: ProvenAt): Promise<void>
   /** The same sign-in goes on with a new cookie: what was planted or overheard before is worth nothing any more. */
@@ -185,6 +191,7 @@ export function visitorCookies(provider: Provider): VisitorCookies {
       }
     },
     keep: (reply, { visit }, errand) => void setVisit(reply, { ...visit, errand }),
+    begin: (reply, errand) => void setVisit(reply, newVisit(errand)),
     async signIn(reply, { visit, signedIn }, user, amr, provenAt) {
       // The session of before ends here: its id may be known to whoever used this browser then.
       if (signedIn !== undefined) await endSession(store, signedIn.session)

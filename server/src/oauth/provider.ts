@@ -93,6 +93,8 @@ export type AccountEvent =
   | 'second_factor_refused'
   | 'recovery_code_used'
   | 'recovery_codes_made'
+  /** Somebody said that they forgot the password of an account that there is. */
+  | 'password_reset_asked'
   | 'password_changed'
   | 'identity_linked'
   | 'identity_unlinked'
@@ -150,7 +152,12 @@ export type ProtocolEvent =
       readonly links: number
       readonly frozen: boolean
     }
-  | { readonly event: AccountEvent; readonly userId: string }
+  | {
+      readonly event: AccountEvent
+      readonly userId: string
+      /** Who did it had no more than a message to the account's address, and the second factor where there is one. */
+      readonly by?: 'mail'
+    }
   /** Everybody together typed so many wrong codes that everybody must wait: somebody is guessing. */
   | { readonly event: 'many_wrong_codes' }
   | {

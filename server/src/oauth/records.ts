@@ -222,11 +222,20 @@ export interface User extends StoredRecord {
   /** The password is too short to stand without the second factor beside which it was chosen. */
   readonly shortPassword?: true
   readonly secondFactor?: SecondFactor
+  /** Its person forgot the password, and was sent a message that lets them choose another one. */
+  readonly passwordReset?: PasswordReset
   readonly admin: boolean
   readonly createdAt: number
   readonly disabledAt?: number
 }
 export const USER_ID_PREFIX = 'usr_'
+
+/** The message that was sent last: it is void once there is a later one, or another password. */
+export interface PasswordReset {
+  /** Of the secret in it. */
+  readonly digest: string
+  readonly until: number
+}
 
 /** One-time codes of an app (TOTP, RFC 6238), asked for after a password. */
 export interface SecondFactor {

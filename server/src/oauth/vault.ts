@@ -18,6 +18,7 @@ export type Purpose =
   | 'second-factor'
   | 'known-browser'
   | 'undo'
+  | 'password-reset'
   | 'freeze'
 
 export interface Vault {

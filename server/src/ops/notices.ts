@@ -9,7 +9,7 @@ import { undoToken, undoUntil } from '../oauth/undo.ts'
 import type { Log } from './log.ts'
 import { type MailMessage, type MailSettings, openMailer } from './mail.ts'
 import { operatorMail } from './operator-mail.ts'
-import { createOutbox, type Parcel } from './outbox.ts'
+import { createOutbox, type Outbox, type Parcel } from './outbox.ts'
 import { type Fetch, openWebhook, type WebhookEvent, type WebhookMessage, type WebhookSettings } from './webhook.ts'
 
 export interface NoticeSettings {
@@ -59,6 +59,11 @@ export interface NoticeSurroundings {
 export interface Notices {
   /** Returns at once, and never throws: nobody waits for a message, and nothing fails because one cannot be sent. */
   note(event: ProtocolEvent): void
+  /**
+   * Sends what a person asked for by their address; absent where there is no SMTP. Returns at once: `make` finds out later
+   * whether there is anything to send, and once more when it did not arrive.
+   */
+  readonly answer?: (about: Parcel['about'], make: () => Promise<MailMessage | undefined>) => void
   close(): Promise<void>
 }
 
@@ -75,15 +80,23 @@ export function createNotices(
   const webhook = settings.webhook && openWebhook(settings.webhook, host, fetch)
   const mails = createOutbox('mail', host, log)
   const posts = createOutbox('webhook', host, log)
+  // Anybody can ask for those: however many, no notice waits behind them.
+  const answers = createOutbox('mail', host, log)
   const brake = createThrottle(OPERATOR_MAILS, host.clock)
 
-  function mail(about: Parcel['about'], at: number, make: () => Promise<MailMessage | undefined>): void {
+  function mail(
+    about: Parcel['about'],
+    at: number,
+    make: () => Promise<MailMessage | undefined>,
+    outbox: Outbox = mails,
+  ): void {
     if (mailer === undefined) return
-    mails.put({
+    outbox.put({
       about,
       async send(signal) {
         const message = await make()
         if (message !== undefined) await mailer.send(message, at, signal)
+        return message !== undefined
       },
     })
   }
@@ -97,6 +110,7 @@ export function createNotices(
         const event = made === undefined ? await make() : undefined
         made ??= event && webhook.message(event)
         if (made !== undefined) await webhook.send(made, signal)
+        return made !== undefined
       },
     })
   }
@@ -189,8 +203,9 @@ export function createNotices(
       else if (event.event === 'refresh_reuse') alert('refresh.reused', event, at)
       else if (isToldChange(event)) changed(event.event, event.userId, at)
     },
+    ...(mailer === undefined ? {} : { answer: (about, make) => mail(about, host.clock.now(), make, answers) }),
     async close() {
-      await Promise.all([mails.close(), posts.close()])
+      await Promise.all([mails.close(), posts.close(), answers.close()])
       mailer?.close()
     },
   }

@@ -12,8 +12,11 @@ export class Undeliverable extends Error {
 export interface Parcel {
   /** For the log: ids only, no address. */
   readonly about: Readonly<Record<string, string>>
-  /** Throws when it did not arrive; `Undeliverable` when it never will. Ends when the signal says so. */
-  send(signal: AbortSignal): Promise<void>
+  /**
+   * False where there was nothing to send after all. Throws when it did not arrive; `Undeliverable` when it never will.
+   * Ends when the signal says so.
+   */
+  send(signal: AbortSignal): Promise<boolean>
 }
 
 export interface Outbox {
@@ -52,8 +55,7 @@ export function createOutbox(channel: string, host: Host, log: Log): Outbox {
   async function attempt({ about, send }: Parcel, pause: number | undefined): Promise<boolean> {
     if (closing.signal.aborted) return false
     try {
-      await send(cut.signal)
-      log.info({ channel, ...about }, 'notice sent')
+      if (await send(cut.signal)) log.info({ channel, ...about }, 'notice sent')
       return true
     } catch (error) {
       const details = { channel, ...about, ...reasonOf(error) }

@@ -1,6 +1,6 @@
 // The messages that people get, to look at beside the pages; their test opens the HTML as a mail program does.
 import type { Locale } from '../locales/locale.ts'
-import { CHANGES, changeNotice, deviceNotice, type Message } from '../notices.tsx'
+import { CHANGES, changeNotice, deviceNotice, type Message, resetNotice } from '../notices.tsx'
 
 export interface NoticeEntry {
   readonly name: string
@@ -25,6 +25,12 @@ function deviceBy(name: string, text: string): NoticeEntry {
   }
 }
 
+const asked = (locale: Locale) => ({
+  ...common(locale),
+  from: { address: '203.0.113.7', country: 'DE' },
+  forSeconds: 1800,
+})
+
 export const noticeGallery: readonly NoticeEntry[] = [
   deviceBy('notice-device', 'Living room TV'),
   {
@@ -35,6 +41,17 @@ export const noticeGallery: readonly NoticeEntry[] = [
   deviceBy('notice-reversed', '\u202Eevil\u2066 \u200Bword\u0000s\r\nBcc: evil@evil.example\u2028two lines'),
   deviceBy('notice-long', 'Wohnzimmerfernsehempfangsgerät'.repeat(10)),
   deviceBy('notice-link', 'https://evil.example/?a=1 www.evil.example evil\u3002example tel:+1800555 a@evil.example'),
+  {
+    name: 'notice-reset',
+    message: (locale) =>
+      resetNotice({ ...asked(locale), kind: 'choose', reset: 'https://id.example.com/reset-password/c2VhbGVk' }),
+  },
+  {
+    name: 'notice-reset-elsewhere',
+    message: (locale) =>
+      resetNotice({ ...asked(locale), kind: 'elsewhere', passkey: true, upstreams: ['Northwind TV'] }),
+  },
+  { name: 'notice-reset-ask', message: (locale) => resetNotice({ ...asked(locale), kind: 'ask' }) },
   ...CHANGES.map((change) => ({
     name: `notice-${change.replaceAll('_', '-')}`,
     message: (locale: Locale) => changeNotice({ ...common(locale), change }),

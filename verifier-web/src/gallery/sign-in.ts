@@ -4,6 +4,14 @@ import { type CodeModel, codePage } from '../pages/code.tsx'
 import { type PasskeyModel, type PasskeysModel, passkeyPage, passkeysPage } from '../pages/passkeys.tsx'
 import { type PasswordModel, passwordPage } from '../pages/password.tsx'
 import {
+  type ForgotModel,
+  forgotPage,
+  goneResetPage,
+  type ResetModel,
+  resetPage,
+  resetSentPage,
+} from '../pages/reset.tsx'
+import {
   type FactorModel,
   type FactorSetupModel,
   factorPage,
@@ -97,6 +105,15 @@ function password(name: string, model: Partial<PasswordModel>): GalleryEntry {
   return { name: `password${name}`, html: (a) => passwordPage({ ...ANA, ...a }, all) }
 }
 
+function forgot(name: string, model: ForgotModel): GalleryEntry {
+  return { name: `forgot${name}`, html: (a) => forgotPage({ ...ANYBODY, ...a }, model) }
+}
+
+function reset(name: string, model: Partial<ResetModel>): GalleryEntry {
+  const all = { email: 'ana@example.com', shortest: 15, secondFactor: false, ...model }
+  return { name: `reset${name}`, html: (a) => resetPage({ ...ANYBODY, ...a }, all) }
+}
+
 /** Somebody's words, in all the places that have one. */
 export function strangeSignIn(text: string, name: string, chrome: Chrome): GalleryEntry[] {
   const own = { ...PHONE, name: text }
@@ -117,26 +134,55 @@ export function strangeSignIn(text: string, name: string, chrome: Chrome): Galle
         passkeysPage({ ...chrome, ...a }, { passkeys: [own], kept: JSON.stringify({ rpID: text, userID: text }) }),
     },
     { name: `${name}-passkey`, html: (a) => passkeyPage({ ...chrome, ...a }, { passkey: own, last: true }) },
+    {
+      name: `${name}-forgot`,
+      html: (a) => forgotPage({ ...chrome, ...a }, { email: text, problem: 'format' }),
+    },
+    {
+      name: `${name}-reset`,
+      html: (a) =>
+        resetPage(
+          { ...chrome, ...a },
+          { email: text, shortest: 8, secondFactor: true, code: text, problem: 'wrong_code' },
+        ),
+    },
     { name: `${name}-password`, html: (a) => passwordPage({ ...chrome, ...a }, { hasPassword: true, shortest: 15 }) },
   ]
 }
 
 export const signInGallery: readonly GalleryEntry[] = [
-  signIn('', { userCode: 'WDJB-MJHT', passkey: QUESTION }),
-  signIn('-no-passkeys', { userCode: 'WDJB-MJHT' }),
+  signIn('', { userCode: 'WDJB-MJHT', passkey: QUESTION, forgot: true }),
+  signIn('-no-mail', { userCode: 'WDJB-MJHT', passkey: QUESTION }),
+  signIn('-no-passkeys', { userCode: 'WDJB-MJHT', forgot: true }),
   signIn('-no-code', { passkey: QUESTION }),
   signIn('-app', { for: 'Northwind Player', passkey: QUESTION }),
-  signIn('-wrong', { email: 'ana@example.com', problem: 'wrong', userCode: 'WDJB-MJHT', passkey: QUESTION }),
+  signIn('-wrong', {
+    email: 'ana@example.com',
+    problem: 'wrong',
+    userCode: 'WDJB-MJHT',
+    passkey: QUESTION,
+    forgot: true,
+  }),
   signIn('-too-many', { email: 'ana@example.com', problem: 'too_many', retryAfterSeconds: 45, passkey: QUESTION }),
   signIn('-locked', { email: 'ana@example.com', problem: 'too_many', retryAfterSeconds: 830, passkey: QUESTION }),
   signIn('-passkey-refused', { problem: 'passkey', userCode: 'WDJB-MJHT', passkey: QUESTION }),
   signIn('-passkey-late', { problem: 'passkey_late', userCode: 'WDJB-MJHT', passkey: QUESTION }),
-  again('', { again: { hasPassword: true }, passkey: QUESTION }),
+  again('', { again: { hasPassword: true }, passkey: QUESTION, forgot: true }),
   again('-password', { again: { hasPassword: true } }),
   again('-passkey', { again: { hasPassword: false }, passkey: QUESTION }),
   code('', {}),
   code('-wrong', { code: '123 456', problem: 'wrong' }),
   code('-too-many', { code: '123456', problem: 'too_many', retryAfterSeconds: 480 }),
+  forgot('', {}),
+  forgot('-format', { email: 'ana', problem: 'format' }),
+  forgot('-too-many', { email: 'ana@example.com', problem: 'too_many', retryAfterSeconds: 1500 }),
+  { name: 'reset-sent', html: (a) => resetSentPage({ ...ANYBODY, ...a }, { forSeconds: 1800 }) },
+  reset('', {}),
+  reset('-short', { problem: 'too_short' }),
+  reset('-code', { secondFactor: true, shortest: 8 }),
+  reset('-code-wrong', { secondFactor: true, shortest: 8, code: '123 456', problem: 'wrong_code' }),
+  reset('-code-too-many', { secondFactor: true, shortest: 8, problem: 'too_many', retryAfterSeconds: 480 }),
+  { name: 'reset-gone', html: (a) => goneResetPage({ ...ANYBODY, ...a }) },
   passkeys('', {}),
   passkeys('-none', { passkeys: [] }),
   passkeys('-added', { news: 'passkey_added' }),

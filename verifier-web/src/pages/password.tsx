@@ -13,18 +13,20 @@ const PROBLEMS = {
   own: 'own',
 } as const satisfies Record<string, keyof Words['password']['problem']>
 
+export type PasswordProblem = keyof typeof PROBLEMS
+
 export interface PasswordModel {
   readonly hasPassword: boolean
   /** In characters: fewer will do beside a second factor. */
   readonly shortest: number
-  readonly problem?: keyof typeof PROBLEMS
+  readonly problem?: PasswordProblem
   /** It was changed just now. */
   readonly changed?: boolean
 }
 
 /** Posts `password`, and `devices` = `yes` when devices and apps are to be signed out too, to `/account/password`. */
 export function passwordPage(chrome: Chrome, model: PasswordModel): string {
-  const { words, tag } = chrome.locale
+  const { words } = chrome.locale
   const { password } = words
   const { problem, shortest } = model
   const title = model.hasPassword ? password.change : password.set
@@ -41,41 +43,15 @@ export function passwordPage(chrome: Chrome, model: PasswordModel): string {
       <Form chrome={chrome} action="/account/password" class="fields">
         {problem && (
           <Notice mood="bad" id="problem">
-            {problem === 'too_short'
-              ? plural(tag, shortest, password.problem.short)
-              : password.problem[PROBLEMS[problem]]}
+            {aboutPassword(chrome, problem, shortest)}
           </Notice>
         )}
-        <label for="email">{words.signIn.email}</label>
-        {/* Password managers want to know whose password this is. */}
-        <input
-          id="email"
-          name="email"
-          type="email"
-          dir="ltr"
-          autocomplete="username"
-          value={chrome.account?.email}
-          readonly
+        <NewPassword
+          chrome={chrome}
+          email={chrome.account?.email}
+          shortest={shortest}
+          invalid={problem !== undefined}
         />
-        <label for="password">{password.field}</label>
-        <input
-          id="password"
-          name="password"
-          type="password"
-          dir="ltr"
-          autocomplete="new-password"
-          minlength={shortest}
-          required
-          aria-invalid={problem ? 'true' : undefined}
-          aria-describedby={problem ? 'problem hint' : 'hint'}
-        />
-        <p class="hint" id="hint">
-          {plural(tag, shortest, password.hint)}
-        </p>
-        <label class="choice" hidden data-show="password">
-          <input type="checkbox" />
-          <span>{password.show}</span>
-        </label>
         {model.hasPassword && <DevicesToo said={words.everywhere} />}
         <button type="submit" class="key">
           {password.save}
@@ -83,5 +59,53 @@ export function passwordPage(chrome: Chrome, model: PasswordModel): string {
       </Form>
     </>,
     ['handy'],
+  )
+}
+
+/** Why a password cannot be taken. `shortest`: in characters. */
+export function aboutPassword(chrome: Chrome, problem: PasswordProblem, shortest: number): string {
+  const { words, tag } = chrome.locale
+  const said = words.password.problem
+  return problem === 'too_short' ? plural(tag, shortest, said.short) : said[PROBLEMS[problem]]
+}
+
+interface NewPasswordProps {
+  readonly chrome: Chrome
+  readonly email: string | undefined
+  /** In characters. */
+  readonly shortest: number
+  /** It cannot be taken, as what has the id `problem` says. */
+  readonly invalid: boolean
+}
+
+/** Whose password it is, and the field for it. For pages with the script `handy`. */
+export function NewPassword({ chrome, email, shortest, invalid }: NewPasswordProps) {
+  const { words, tag } = chrome.locale
+  const { password } = words
+  return (
+    <>
+      <label for="email">{words.signIn.email}</label>
+      {/* Password managers want to know whose password this is. */}
+      <input id="email" name="email" type="email" dir="ltr" autocomplete="username" value={email} readonly />
+      <label for="password">{password.field}</label>
+      <input
+        id="password"
+        name="password"
+        type="password"
+        dir="ltr"
+        autocomplete="new-password"
+        minlength={shortest}
+        required
+        aria-invalid={invalid ? 'true' : undefined}
+        aria-describedby={invalid ? 'problem hint' : 'hint'}
+      />
+      <p class="hint" id="hint">
+        {plural(tag, shortest, password.hint)}
+      </p>
+      <label class="choice" hidden data-show="password">
+        <input type="checkbox" />
+        <span>{password.show}</span>
+      </label>
+    </>
   )
 }

@@ -22,6 +22,8 @@ export interface SignInModel {
   readonly upstreams?: readonly UpstreamChoice[]
   /** What became of a sign-in there. */
   readonly news?: { readonly provider: string; readonly news: UpstreamNews }
+  /** Whoever forgot the password can have a message sent. */
+  readonly forgot?: boolean
   /** What the browser is to ask a passkey: WebAuthn request options as JSON. Absent where there can be none. */
   readonly passkey?: string
 }
@@ -149,6 +151,11 @@ function PasswordForm({ chrome, model }: PartProps) {
         required
         {...state}
       />
+      {model.forgot && (
+        <p class="next forgot">
+          <a href={`${chrome.base}/reset-password`}>{words.reset.forgot}</a>
+        </p>
+      )}
       <button type="submit" class="key">
         {model.again === undefined ? words.signIn.go : words.signIn.again.go}
       </button>
