@@ -3,6 +3,7 @@ import { DEVICE_CODE_GRANT } from '@latchkey/shared'
 import { afterEach, beforeEach, describe, expect, it } from 'vitest'
 import { authorize, authorizeUrl, CODE_CLIENTS, exchangeCode, WEB_CALLBACK } from '../support/code-flow.ts'
 import { enrolledDevice, enrolmentConfig, ownToken } from '../support/enrolment.ts'
+import { textOf } from '../support/page-text.ts'
 import { signedIn } from '../support/signed-in.ts'
 import {
   basic,
@@ -43,12 +44,6 @@ const config = testConfig({
   ],
 })
 
-/** Text of a page as a person reads it. */
-const textOf = (html: string): string =>
-  html
-    .replace(/<head>[\s\S]*?<\/head>/, '')
-    .replace(/<[^>]+>/g, ' ')
-    .replace(/\s+/g, ' ')
 const links = (html: string, part: string): readonly string[] =>
   [...html.matchAll(new RegExp(`href="(/account/${part}/[^"]+)"`, 'g'))].map(([, path = '']) => path)
 

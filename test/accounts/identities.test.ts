@@ -33,7 +33,6 @@ beforeEach(async () => {
 afterEach(() => server.close())
 
 const identities = (userId = server.user.id) => server.store.upstreamIdentities.byUser(userId)
-const events = (name: string) => log.events().filter(({ event }) => event === name)
 
 /** From the page of the account to the provider and back, as whoever `acme.claims` says. */
 async function add(by: TestBrowser = browser) {
@@ -62,7 +61,7 @@ describe('adding an account elsewhere', () => {
     expect(body).toContain('Added. From now on <bdi>Acme SSO</bdi> signs you in here.')
     expect(body).toContain('<bdi>ana@acme.example</bdi>')
     expect(await identities()).toMatchObject([{ subject: 'ana-there', issuer: ACME }])
-    expect(events('identity_linked')).toMatchObject([{ userId: server.user.id }])
+    expect(log.events('identity_linked')).toMatchObject([{ userId: server.user.id }])
     // Said once.
     expect((await browser.open(PAGE)).body).not.toContain('From now on')
   })
@@ -107,7 +106,7 @@ describe('adding an account elsewhere', () => {
     await add()
     expect((await browser.open(PAGE)).body).toContain('was added before')
     expect(await identities()).toHaveLength(1)
-    expect(events('identity_linked')).toHaveLength(1)
+    expect(log.events('identity_linked')).toHaveLength(1)
   })
 
   it('SES-02 NEG-16 cannot be begun by another site, nor without the form of the page', async () => {
@@ -168,7 +167,7 @@ describe('removing one', () => {
     expect((await remove(identity?.id ?? '')).headers.location).toBe(PAGE)
     expect((await browser.open(PAGE)).body).toContain('Removed. <bdi>Acme SSO</bdi> no longer signs you in here.')
     expect(await identities()).toEqual([])
-    expect(events('identity_unlinked')).toMatchObject([{ userId: server.user.id }])
+    expect(log.events('identity_unlinked')).toMatchObject([{ userId: server.user.id }])
     acme.claims = { ...acme.claims, email: EMAIL }
     const phone = server.browser()
     const away = await phone.get(START)

@@ -4,16 +4,12 @@ import { afterEach, beforeEach, describe, expect, it } from 'vitest'
 import { enrolledDevice, enrolmentConfig, ownToken } from '../support/enrolment.ts'
 import { type KeptLog, keptLog } from '../support/kept-log.ts'
 import { type Mail, type MailServer, startMailServer } from '../support/mail-server.ts'
+import { textOf } from '../support/page-text.ts'
 import { signedIn } from '../support/signed-in.ts'
 import { EMAIL, type TestServer, testConfig, testServer } from '../support/test-server.ts'
 
 const DAY = 24 * 60 * 60 * 1000
 const words = negotiateLocale('en').words.notice
-const textOf = (html: string): string =>
-  html
-    .replace(/<head>[\s\S]*?<\/head>/, '')
-    .replace(/<[^>]+>/g, ' ')
-    .replace(/\s+/g, ' ')
 
 describe('notices by mail', () => {
   let mail: MailServer

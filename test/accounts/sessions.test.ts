@@ -1,5 +1,6 @@
 // The browsers in which somebody is signed in, as they see them, and what happened lately.
 import { afterEach, beforeEach, describe, expect, it } from 'vitest'
+import { textOf } from '../support/page-text.ts'
 import { signedIn } from '../support/signed-in.ts'
 import { EMAIL, PASSWORD, type TestBrowser, type TestServer, testServer } from '../support/test-server.ts'
 
@@ -8,11 +9,6 @@ const PATH = '/account/sessions'
 const FIREFOX = 'Mozilla/5.0 (Android 16; Mobile; rv:140.0) Gecko/140.0 Firefox/140.0'
 const SAFARI =
   'Mozilla/5.0 (Macintosh; Intel Mac OS X 10_15_7) AppleWebKit/605.1.15 (KHTML, like Gecko) Version/18.5 Safari/605.1.15'
-const textOf = (html: string): string =>
-  html
-    .replace(/<head>[\s\S]*?<\/head>/, '')
-    .replace(/<[^>]+>/g, ' ')
-    .replace(/\s+/g, ' ')
 const ids = (html: string): readonly string[] =>
   [...html.matchAll(/name="session" value="([^"]+)"/g)].flatMap(([, id = '']) => (id === 'others' ? [] : [id]))
 

@@ -4,6 +4,7 @@ import { decodeJwt } from 'jose'
 import { afterEach, beforeEach, describe, expect, it } from 'vitest'
 import { digestOf } from '../../server/src/oauth/vault.ts'
 import { fakeHost } from '../support/fake-host.ts'
+import { titleOf } from '../support/page-text.ts'
 import { signedIn } from '../support/signed-in.ts'
 import { createStoredClient } from '../support/stored-client.ts'
 import { removeFolder, temporaryFolder } from '../support/temporary-folder.ts'
@@ -22,7 +23,6 @@ describe('deciding', () => {
   const pollError = async (code: string) => (await server.poll(code)).json().error
   const record = (deviceCode: string) => server.store.deviceRequests.get(digestOf(deviceCode))
   const subject = async (deviceCode: string) => decodeJwt((await server.poll(deviceCode)).json().access_token).sub
-  const titleOf = (body: string) => /<title>([^<·]*)/.exec(body)?.[1]?.trim()
 
   /** A person who has the device's page open. */
   async function looking(email: string, userCode: string): Promise<TestBrowser> {

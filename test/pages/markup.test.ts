@@ -21,6 +21,7 @@ import { gallery } from '@latchkey/verifier-web/gallery'
 import { describe, expect, it } from 'vitest'
 import { PLAYER, TV } from '../../verifier-web/src/gallery/scene.ts'
 import { plural } from '../../verifier-web/src/sentence.ts'
+import { textOf } from '../support/page-text.ts'
 import { PSEUDO } from './pseudo-locale.ts'
 
 const ENGLISH = negotiateLocale('en')
@@ -38,13 +39,7 @@ function still(html: string): string {
   return html.replace(/<template[\s\S]*?<\/template>/g, '')
 }
 
-/** The text of a page in order, without tags. */
-function text(html: string): string {
-  return still(html)
-    .replace(/<head>[\s\S]*?<\/head>/, '')
-    .replace(/<[^>]+>/g, ' ')
-    .replace(/\s+/g, ' ')
-}
+const text = (html: string) => textOf(still(html))
 
 function expectInOrder(page: string, order: readonly string[]): void {
   let rest = page

@@ -11,6 +11,7 @@ import { FREEZE_MS } from '../../server/src/oauth/freezes.ts'
 import { TOLERABLE_YEARLY_RISK, WRONG_CODES, yearlyGuessingRisk } from '../../server/src/oauth/guessing.ts'
 import { digestOf } from '../../server/src/oauth/vault.ts'
 import { keptLog } from '../support/kept-log.ts'
+import { titleOf } from '../support/page-text.ts'
 import { serverTerminal } from '../support/server-terminal.ts'
 import { signedIn } from '../support/signed-in.ts'
 import { removeFolder, temporaryFolder } from '../support/temporary-folder.ts'
@@ -26,7 +27,6 @@ import {
 } from '../support/test-server.ts'
 
 const MINUTE = 60_000
-const titleOf = (body: string) => /<title>([^<·]*)/.exec(body)?.[1]?.trim()
 
 let server: TestServer
 afterEach(() => server?.close())

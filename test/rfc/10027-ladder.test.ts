@@ -10,23 +10,20 @@ import {
   from,
   HOME,
   type Started,
-  titleOf,
 } from '../support/elsewhere.ts'
-import { type KeptLog, keptLog } from '../support/kept-log.ts'
+import { titleOf } from '../support/page-text.ts'
 import { EMAIL, PASSWORD, type TestBrowser } from '../support/test-server.ts'
 
 const WARNING = 'Nobody from support will ever ask for this.'
 const MINUTE = 60_000
 
 let place: Elsewhere
-let log: KeptLog
 beforeEach(async () => {
-  log = keptLog()
-  place = await elsewhereServer({ logger: log.logger })
+  place = await elsewhereServer()
 })
 afterEach(() => place.server.close())
 
-const events = (name: string) => log.events().filter(({ event }) => event === name)
+const events = (name: string) => place.log.events(name)
 const open = (browser: TestBrowser, { user_code }: Started) => browser.open(`/link?user_code=${user_code}`)
 const answer = (browser: TestBrowser, fields: Record<string, string>) => browser.submit('/link/device', fields)
 const asksToTap = (body: string) => body.includes('value="approve"') && !body.includes('name="letters"')

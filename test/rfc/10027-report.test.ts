@@ -15,10 +15,9 @@ import {
   from,
   HOME,
   type Started,
-  titleOf,
 } from '../support/elsewhere.ts'
 import { fakeHost } from '../support/fake-host.ts'
-import { type KeptLog, keptLog } from '../support/kept-log.ts'
+import { titleOf } from '../support/page-text.ts'
 import { serverTerminal } from '../support/server-terminal.ts'
 import { removeFolder, temporaryFolder } from '../support/temporary-folder.ts'
 import { ISSUER, type TestBrowser } from '../support/test-server.ts'
@@ -27,14 +26,12 @@ const MINUTE = 60_000
 const CLIENT = 'warn'
 
 let place: Elsewhere
-let log: KeptLog
 beforeEach(async () => {
-  log = keptLog()
-  place = await elsewhereServer({ logger: log.logger })
+  place = await elsewhereServer()
 })
 afterEach(() => place.server.close())
 
-const events = (name: string) => log.events().filter(({ event }) => event === name)
+const events = (name: string) => place.log.events(name)
 const bring = (browser: TestBrowser, { user_code }: Started) => browser.open(`/link?user_code=${user_code}`)
 const answer = (browser: TestBrowser, value: string) => browser.submit('/link/device', { answer: value })
 const tokenOn = ({ body }: { readonly body: string }) => /name="csrf" value="([^"]+)"/.exec(body)?.[1] ?? ''

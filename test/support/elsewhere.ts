@@ -1,6 +1,7 @@
 // Devices and people in different places: addresses come through a proxy that the server trusts, as they do in life.
 import { DEVICE_CODE_GRANT } from '@latchkey/shared'
 import { digestOf } from '../../server/src/oauth/vault.ts'
+import { type KeptLog, keptLog } from './kept-log.ts'
 import { signedIn } from './signed-in.ts'
 import { type TestBrowser, type TestServer, testConfig, testServer } from './test-server.ts'
 
@@ -43,6 +44,7 @@ export interface Started {
 
 export interface Elsewhere {
   readonly server: TestServer
+  readonly log: KeptLog
   /** A device asks for a code; at home, unless `address` says otherwise. It shows a number when it may. */
   start(
     clientId: string,
@@ -57,9 +59,11 @@ export interface Elsewhere {
 }
 
 export async function elsewhereServer(options: Parameters<typeof testServer>[0] = {}): Promise<Elsewhere> {
-  const server = await testServer({ config: elsewhereConfig(), ...options })
+  const log = keptLog()
+  const server = await testServer({ config: elsewhereConfig(), logger: log.logger, ...options })
   const elsewhere: Elsewhere = {
     server,
+    log,
     async start(clientId, { address = HOME, shows = false, fields = {} } = {}) {
       const display = shows ? { device_display: 'number' } : {}
       const asked = { client_id: clientId, ...display, ...fields }
@@ -84,5 +88,3 @@ export async function elsewhereServer(options: Parameters<typeof testServer>[0] 
 export function choicesOn(body: string): readonly string[] {
   return [...body.matchAll(/name="number" value="(\d+)"/g)].map(([, number = '']) => number)
 }
-
-export const titleOf = (body: string) => /<title>([^<·]*)/.exec(body)?.[1]?.trim()

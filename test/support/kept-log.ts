@@ -4,8 +4,8 @@ import type { FastifyServerOptions } from 'fastify'
 export interface KeptLog {
   readonly logger: Exclude<FastifyServerOptions['logger'], undefined>
   readonly text: () => string
-  /** Every line, parsed. */
-  readonly events: () => readonly Record<string, unknown>[]
+  /** Every line, parsed; with a name, those that tell of that event. */
+  readonly events: (name?: string) => readonly Record<string, unknown>[]
 }
 
 export function keptLog(): KeptLog {
@@ -18,10 +18,11 @@ export function keptLog(): KeptLog {
   return {
     logger: { level: 'trace', stream },
     text: () => written,
-    events: () =>
+    events: (name) =>
       written
         .split('\n')
         .filter((line) => line !== '')
-        .map((line) => JSON.parse(line) as Record<string, unknown>),
+        .map((line) => JSON.parse(line) as Record<string, unknown>)
+        .filter(({ event }) => name === undefined || event === name),
   }
 }
