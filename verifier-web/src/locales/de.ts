@@ -598,7 +598,7 @@ export const de: Locale = {
       recovery_code_used: 'Ein Wiederherstellungscode deines Kontos wurde benutzt',
       identity_linked: 'Mit einem weiteren Konto kann man sich jetzt in deinem anmelden',
       reset: 'Wähle ein neues Passwort für dein Konto',
-      resetOnce: 'Das geht einmal, innerhalb von {time} nach der Anfrage.',
+      resetOnce: 'Das geht einmal, bis höchstens {time} nach der Anfrage.',
       resetNothing: 'Wenn du das nicht angefordert hast, ist nichts zu tun: Es hat sich nichts geändert.',
       resetElsewhere: 'Du meldest dich ohne Passwort an',
       resetWays: 'Du meldest dich an mit',

@@ -435,7 +435,7 @@ export const words = {
   },
   reset: {
     forgot: 'Forgot your password?',
-    lead: 'We send a message to your email address. With it you choose a new password.',
+    lead: 'We send a message to your email address. It lets you choose a new password.',
     send: 'Send the message',
     back: 'Back to signing in',
     problem: {
@@ -444,14 +444,14 @@ export const words = {
       tooMany: 'Too many messages were asked for. Wait {time}, then ask again.',
     },
     sent: {
-      title: 'Look at your mail',
+      title: 'Check your email',
       text: 'If there is an account with this address, a message is on its way. It works for {time}.',
-      none: 'Nothing there? Look among junk mail too, and check the address.',
+      none: 'Nothing there? Look in your junk mail too, and check the address.',
       again: 'Ask once more',
     },
     title: 'Choose a new password',
     gone: {
-      title: 'This message works no more',
+      title: 'This message no longer works',
       text: 'It was used, a later one was sent, the password changed meanwhile, or it is too old.',
       again: 'Ask for a new one',
     },

@@ -597,7 +597,7 @@ export const es: Locale = {
       reset: 'Elige una contraseña nueva para tu cuenta',
       resetOnce: 'Sirve una vez, durante {time} desde que se pidió.',
       resetNothing: 'Si no lo pediste, no hay nada que hacer: no ha cambiado nada.',
-      resetElsewhere: 'Tú entras sin contraseña',
+      resetElsewhere: 'Entras sin contraseña',
       resetWays: 'Entras con',
       resetAsk: 'Tu contraseña no se cambia por correo',
       resetAskHow: 'Pide una nueva a quien se ocupa de este servicio.',

@@ -1,4 +1,4 @@
-// French: "vous". A narrow space that does not break stands before ? ! ; and inside « », a wider one before :.
+// French: "vous". A narrow space that does not break stands before ? ! ; and inside « », a wider one before :.
 import type { Locale } from './words.ts'
 
 export const fr: Locale = {
@@ -445,7 +445,7 @@ export const fr: Locale = {
       },
     },
     reset: {
-      forgot: 'Mot de passe oublié ?',
+      forgot: 'Mot de passe oublié ?',
       lead: 'Nous envoyons un message à votre adresse e-mail. Il vous permet de choisir un nouveau mot de passe.',
       send: 'Envoyer le message',
       back: 'Revenir à la connexion',
@@ -457,7 +457,7 @@ export const fr: Locale = {
       sent: {
         title: 'Consultez vos e-mails',
         text: 'S’il existe un compte avec cette adresse, un message est en route. Il est valable {time}.',
-        none: 'Rien reçu ? Regardez aussi dans les indésirables et vérifiez l’adresse.',
+        none: 'Rien reçu ? Regardez aussi dans les indésirables et vérifiez l’adresse.',
         again: 'Redemander un message',
       },
       title: 'Choisissez un nouveau mot de passe',
@@ -601,7 +601,7 @@ export const fr: Locale = {
       identity_linked: 'Un autre compte permet maintenant de se connecter au vôtre',
       reset: 'Choisissez un nouveau mot de passe pour votre compte',
       resetOnce: 'Il sert une fois, dans un délai de {time} après la demande.',
-      resetNothing: 'Si vous n’avez rien demandé, il n’y a rien à faire : rien n’a changé.',
+      resetNothing: 'Si vous n’avez rien demandé, il n’y a rien à faire : rien n’a changé.',
       resetElsewhere: 'Vous vous connectez sans mot de passe',
       resetWays: 'Vous vous connectez avec',
       resetAsk: 'Votre mot de passe ne se change pas par e-mail',

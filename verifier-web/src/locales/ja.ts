@@ -169,7 +169,7 @@ export const ja: Locale = {
     },
     outcome: {
       staySignedIn: 'ログインしたままです。',
-      report: 'コードが誰かから送られてきましたか？知らせていただければ、対処できます。',
+      report: 'コードが誰かから送られてきましたか？知らせてください。対処できるようになります。',
       approved: {
         title: 'デバイスをつなぎました',
         heading: 'つなぎました。{device} に戻ってください',
