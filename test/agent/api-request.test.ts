@@ -1,10 +1,11 @@
 // A program calls an API through the agent: the right headers, and one more try where that helps.
-import { AgentError, DeviceAgent, memoryCredentials, memoryKeys } from '@latchkey/device-agent'
+import { AgentError, memoryKeys } from '@latchkey/device-agent'
 import { accessTokenHash, thumbprint } from '@latchkey/shared'
 import { createResourceServer, ResourceError } from '@latchkey/shared/resource-server'
 import { exportJWK } from 'jose'
 import { expect, it } from 'vitest'
 import {
+  agentAt,
   agentServer,
   metadata,
   ok,
@@ -15,7 +16,7 @@ import {
 } from '../support/agent-server.ts'
 import { fakeHost } from '../support/fake-host.ts'
 import { AUDIENCE, fakeIssuer, makeSigningKey, trusting, userToken } from '../support/fake-issuer.ts'
-import { bindsToKeys, boundTokens, checkProofOf, keyOf, METADATA_PATH, proofOf, TV } from '../support/key-server.ts'
+import { bindsToKeys, boundTokens, checkProofOf, keyOf, METADATA_PATH, proofOf } from '../support/key-server.ts'
 
 const API = 'https://api.northwind.example'
 
@@ -26,13 +27,7 @@ async function linked(how: { readonly bound: boolean } = { bound: true }) {
   if (how.bound) bindsToKeys(server)
   else server.on(METADATA_PATH, ok(metadata()))
   server.on('/token', ok(answer(1)), ok(answer(2)))
-  const agent = new DeviceAgent({
-    ...TV,
-    credentials: memoryCredentials(),
-    keys: memoryKeys(),
-    host,
-    fetch: server.fetch,
-  })
+  const agent = agentAt(server, host)
   await host.run(agent.link())
   const calls = () => server.seen.filter(({ url }) => url.startsWith(API))
   const ask = (path = '/library', init: RequestInit = {}) => host.run(agent.fetch(API + path, init))
@@ -186,11 +181,8 @@ it('AGT-08 what the agent sends passes the check that an API of ours runs, with 
     const api = createResourceServer({ ...trusting(fakeIssuer(signing), host), dpopNonce })
     const keys = memoryKeys()
     const refusals: unknown[] = []
-    const agent = new DeviceAgent({
-      ...TV,
-      credentials: memoryCredentials(),
+    const agent = agentAt(server, host, {
       keys,
-      host,
       fetch: async (url, init) => {
         if (!url.startsWith(AUDIENCE)) return server.fetch(url, init)
         const headers = new Headers(init.headers)

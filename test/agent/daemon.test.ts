@@ -4,13 +4,12 @@ import {
   credentialFile,
   type DaemonNews,
   type DaemonOptions,
-  DeviceAgent,
   daemon,
   keyFile,
   pendingFile,
 } from '@latchkey/device-agent'
 import { afterEach, beforeEach, expect, it } from 'vitest'
-import { agentServer, deviceAuthorization, ISSUER, metadata, ok, refused, tokens } from '../support/agent-server.ts'
+import { agentAt, agentServer, deviceAuthorization, metadata, ok, refused, tokens } from '../support/agent-server.ts'
 import { type FakeHost, fakeHost } from '../support/fake-host.ts'
 import { removeFolder, temporaryFolder } from '../support/temporary-folder.ts'
 
@@ -26,14 +25,10 @@ const pending = refused('authorization_pending')
 function device(host: FakeHost = fakeHost()) {
   const server = agentServer(host)
   const agentOf = () =>
-    new DeviceAgent({
-      issuer: ISSUER,
-      clientId: 'tv',
+    agentAt(server, host, {
       credentials: credentialFile({ directory, host }),
       keys: keyFile({ directory, host }),
       pending: pendingFile({ directory, host }),
-      host,
-      fetch: server.fetch,
     })
   const start = (more: Partial<DaemonOptions> = {}) => {
     const stop = new AbortController()

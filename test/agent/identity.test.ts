@@ -1,7 +1,7 @@
-import { AgentError, DeviceAgent, memoryCredentials, memoryKeys } from '@latchkey/device-agent'
+import { AgentError, memoryCredentials } from '@latchkey/device-agent'
 import { exportSPKI, generateKeyPair, type JWTPayload, SignJWT, UnsecuredJWT } from 'jose'
 import { expect, it } from 'vitest'
-import { agentServer, ISSUER, identityKey, ok, type ScriptedAnswer, tokens } from '../support/agent-server.ts'
+import { agentAt, agentServer, ISSUER, identityKey, ok, type ScriptedAnswer, tokens } from '../support/agent-server.ts'
 import { fakeHost } from '../support/fake-host.ts'
 
 const SERVER_NOW = Date.UTC(2030, 0, 15, 12)
@@ -19,13 +19,8 @@ async function linkWith(idToken: string, keys: ScriptedAnswer, startAt = SERVER_
   server.on('/jwks', keys)
   const credentials = memoryCredentials()
   const troubles: string[] = []
-  const agent = new DeviceAgent({
-    issuer: ISSUER,
-    clientId: 'tv',
+  const agent = agentAt(server, host, {
     credentials,
-    keys: memoryKeys(),
-    host,
-    fetch: server.fetch,
     onTrouble: (error) => troubles.push(error.reason),
   })
   const ended = await host.run(

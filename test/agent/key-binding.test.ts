@@ -1,8 +1,7 @@
 // What a device with a key says to a server that binds tokens to keys, and what it says to one that does not.
 import {
-  AgentError,
   type CredentialStore,
-  DeviceAgent,
+  type DeviceAgent,
   type DeviceAgentOptions,
   type KeyStore,
   memoryCredentials,
@@ -11,8 +10,10 @@ import {
 import { codeChallengeOf } from '@latchkey/shared'
 import { expect, it } from 'vitest'
 import {
+  agentAt,
   agentServer,
   deviceAuthorization,
+  failureOf,
   metadata,
   ok,
   refused,
@@ -28,7 +29,6 @@ import {
   keyOf,
   METADATA_PATH,
   proofOf,
-  TV,
 } from '../support/key-server.ts'
 
 const YEAR = 365 * 86_400_000
@@ -46,22 +46,13 @@ function setUp(answers: readonly ScriptedAnswer[], scene: Scene = {}) {
   const server = agentServer(host)
   bindsToKeys(server)
   if (answers.length > 0) server.on('/token', ...answers)
-  const another = (more: Partial<DeviceAgentOptions> = {}) =>
-    new DeviceAgent({ ...TV, credentials, keys, host, fetch: server.fetch, ...more })
+  const another = (more: Partial<DeviceAgentOptions> = {}) => agentAt(server, host, { credentials, keys, ...more })
   const agent = another()
   const link = () => host.run(agent.link())
   const token = (wish?: Parameters<DeviceAgent['accessToken']>[0]) => host.run(agent.accessToken(wish))
-  const fail = async (work: Promise<unknown>) => {
-    const error: unknown = await work.then(
-      () => undefined,
-      (reason: unknown) => reason,
-    )
-    if (!(error instanceof AgentError)) throw new Error(`not an AgentError: ${error}`)
-    return error
-  }
   /** Requests of one kind, in order. */
   const sent = (path: string) => server.seen.filter((request) => request.url.endsWith(path))
-  return { host, server, agent, another, credentials, keys, link, token, fail, sent }
+  return { host, server, agent, another, credentials, keys, link, token, sent }
 }
 
 it('AGT-08 DPoP: a proof by one key goes with the code request, every poll, every refresh and the end', async () => {
@@ -99,25 +90,25 @@ it('AGT-08 a server that binds nothing gets no proof and no challenge, and no ke
 })
 
 it('AGT-08 asked for DPoP and given Bearer: the answer is discarded, and says what was tried', async () => {
-  const { host, agent, link, fail, credentials, token } = setUp([ok(tokens(1))])
-  expect(await fail(link())).toMatchObject({
+  const { host, agent, link, credentials, token } = setUp([ok(tokens(1))])
+  expect(await failureOf(link())).toMatchObject({
     reason: 'untrusted',
     message: expect.stringContaining('tokens that work for anybody; they were discarded'),
   })
   expect(await credentials.load()).toMatchObject({ kind: 'none' })
-  expect(await fail(host.run(agent.accessToken()))).toMatchObject({ reason: 'unlinked' })
+  expect(await failureOf(host.run(agent.accessToken()))).toMatchObject({ reason: 'unlinked' })
   const later = setUp([ok(boundTokens(1)), ok(tokens(2))])
   await later.link()
-  expect(await later.fail(later.token({ rejected: 'canary-access-1' }))).toMatchObject({ reason: 'untrusted' })
+  expect(await failureOf(later.token({ rejected: 'canary-access-1' }))).toMatchObject({ reason: 'untrusted' })
   expect(await later.credentials.load()).toMatchObject({ record: { refreshToken: 'canary-refresh-1' } })
-  expect(await fail(token())).toMatchObject({ reason: 'unlinked' })
+  expect(await failureOf(token())).toMatchObject({ reason: 'unlinked' })
 })
 
 it('AGT-08 metadata that stops offering keys does not talk a bound device out of its key', async () => {
-  const { host, server, link, another, fail, sent } = setUp([ok(boundTokens(1)), ok(tokens(2))])
+  const { host, server, link, another, sent } = setUp([ok(boundTokens(1)), ok(tokens(2))])
   await link()
   server.on(METADATA_PATH, ok(metadata()))
-  const error = await fail(host.run(another().accessToken({ rejected: 'canary-access-1' })))
+  const error = await failureOf(host.run(another().accessToken({ rejected: 'canary-access-1' })))
   expect(error).toMatchObject({ reason: 'untrusted' })
   expect(await keyOf(sent('/token').at(-1))).toBe(await keyOf(sent('/token')[0]))
 })
@@ -134,8 +125,8 @@ it('AGT-06 use_dpop_nonce is answered at once, once, and is no poll: the interva
 })
 
 it('AGT-06 a server that is never content with a nonce ends the link; there is no second retry', async () => {
-  const { fail, link, sent } = setUp([wantsNonce('n-1'), wantsNonce('n-2'), ok(boundTokens(1))])
-  expect(await fail(link())).toMatchObject({ reason: 'refused', oauthError: 'use_dpop_nonce' })
+  const { link, sent } = setUp([wantsNonce('n-1'), wantsNonce('n-2'), ok(boundTokens(1))])
+  expect(await failureOf(link())).toMatchObject({ reason: 'refused', oauthError: 'use_dpop_nonce' })
   expect(sent('/token')).toHaveLength(2)
 })
 
@@ -226,18 +217,18 @@ it.each([
   ['the key of another device', memoryKeys(), 'another'],
   ['no key at all', undefined, 'missing'],
 ])('credentials copied to a device with %s: said plainly, and nothing is sent', async (_, otherKeys, fit) => {
-  const { host, server, another, link, fail } = setUp([ok(boundTokens(1))])
+  const { host, server, another, link } = setUp([ok(boundTokens(1))])
   await link()
   const keys = otherKeys ?? memoryKeys()
   if (otherKeys) await keys.obtain()
   const copy = another({ keys })
   const before = server.seen.length
   const words = fit === 'another' ? /belong to the key of another device/ : /not on this device/
-  expect(await fail(host.run(copy.accessToken()))).toMatchObject({
+  expect(await failureOf(host.run(copy.accessToken()))).toMatchObject({
     reason: 'unlinked',
     message: expect.stringMatching(words),
   })
-  expect(await fail(copy.authorize({ method: 'GET', url: 'https://api.northwind.example' }))).toMatchObject({
+  expect(await failureOf(copy.authorize({ method: 'GET', url: 'https://api.northwind.example' }))).toMatchObject({
     reason: 'unlinked',
   })
   expect(await copy.status()).toMatchObject({ kind: 'linked', usable: false, key: fit })

@@ -3,13 +3,13 @@ import { execFile } from 'node:child_process'
 import { chmod, readdir, readFile, rm, stat, symlink, writeFile } from 'node:fs/promises'
 import { join } from 'node:path'
 import { promisify } from 'node:util'
-import { credentialFile, DeviceAgent, keyFile } from '@latchkey/device-agent'
+import { credentialFile, keyFile } from '@latchkey/device-agent'
 import { type ProofKey, thumbprint } from '@latchkey/shared'
 import { exportJWK } from 'jose'
 import { afterEach, beforeEach, expect, it } from 'vitest'
-import { agentServer, ok, refused } from '../support/agent-server.ts'
+import { agentAt, agentServer, ISSUER, ok, refused } from '../support/agent-server.ts'
 import { fakeHost } from '../support/fake-host.ts'
-import { bindsToKeys, boundTokens, keyOf, TV } from '../support/key-server.ts'
+import { bindsToKeys, boundTokens, keyOf } from '../support/key-server.ts'
 import { removeFolder, temporaryFolder } from '../support/temporary-folder.ts'
 import { watched } from '../support/watched-files.ts'
 
@@ -97,7 +97,7 @@ it('STO-06 the private half is on no channel: link, token, request, status, doct
     return host.run(main(argv, { stdout: channel, stderr: channel, env, host, fetch: server.fetch, signal }))
   }
   const codes = [
-    await run('link', '--json', '--issuer', TV.issuer, '--client-id', 'tv'),
+    await run('link', '--json', '--issuer', ISSUER, '--client-id', 'tv'),
     await run('request', 'https://api.northwind.example/library'),
     await run('token', '--resource', 'https://other.northwind.example'),
     await run('status'),
@@ -171,7 +171,7 @@ it('STO-04 killed at any system call of the first link: the key was on the disk 
     })
     const place = { directory, files, host, processes: { pid: 999_999_999, identity: () => 'that life' } }
     const stores = { credentials: credentialFile(place), keys: keyFile(place) }
-    const agent = new DeviceAgent({ ...TV, ...stores, host, fetch: server.fetch })
+    const agent = agentAt(server, host, stores)
     finished = await host.run(agent.link()).then(
       () => calls <= killedAt,
       () => false,
@@ -203,7 +203,7 @@ it('STO-05 a disk that is full or read-only: one clear sentence, and nothing is 
     })
     const place = { directory, files, host }
     const stores = { credentials: credentialFile(place), keys: keyFile(place) }
-    const agent = new DeviceAgent({ ...TV, ...stores, host, fetch: server.fetch })
+    const agent = agentAt(server, host, stores)
     await expect(host.run(agent.link())).rejects.toMatchObject({
       reason: 'storage',
       message: expect.stringMatching(new RegExp(`^The key cannot be kept in .*: ${words}`)),

@@ -1,9 +1,11 @@
 import { inspect } from 'node:util'
-import { AgentError, DeviceAgent, type LinkState, memoryCredentials, memoryKeys } from '@latchkey/device-agent'
+import { type LinkState, memoryCredentials } from '@latchkey/device-agent'
 import { expect, it } from 'vitest'
 import {
+  agentAt,
   agentServer,
   deviceAuthorization,
+  failureOf,
   ISSUER,
   ok,
   refused,
@@ -17,25 +19,16 @@ function setUp(...answers: readonly ScriptedAnswer[]) {
   const server = agentServer(host)
   if (answers.length > 0) server.on('/token', ...answers)
   const credentials = memoryCredentials()
-  const agent = new DeviceAgent({
-    issuer: ISSUER,
-    clientId: 'tv',
+  const agent = agentAt(server, host, {
     scope: 'openid library:read',
     resource: 'https://api.northwind.example',
     device: { name: 'Living room', model: 'NW-55', software: 'os 3' },
     credentials,
-    keys: memoryKeys(),
-    host,
-    fetch: server.fetch,
   })
   const states: LinkState[] = []
   const link = (signal?: AbortSignal) =>
     agent.link({ onState: (state) => states.push(state), ...(signal ? { signal } : {}) })
-  const fail = async () => {
-    const error: unknown = await host.run(link().catch((reason: unknown) => reason))
-    if (!(error instanceof AgentError)) throw new Error(`not an AgentError: ${error}`)
-    return error
-  }
+  const fail = () => host.run(failureOf(link()))
   /** Seconds between what is asked of the token endpoint, beginning with the answer to the device authorization. */
   const gaps = () => {
     const asked = server.seen.filter((request) => /token|device_auth/.test(request.url)).map((request) => request.at)

@@ -1,8 +1,10 @@
-import { AgentError, DeviceAgent, type LinkState, memoryCredentials, memoryKeys } from '@latchkey/device-agent'
+import type { LinkState } from '@latchkey/device-agent'
 import { expect, it } from 'vitest'
 import {
+  agentAt,
   agentServer,
   deviceAuthorization,
+  failureOf,
   ISSUER,
   metadata,
   ok,
@@ -32,15 +34,7 @@ async function waiting({ answers = [pending], seesPings = true, withSockets = tr
   server.on(METADATA, ok({ ...metadata(), device_events_endpoint: EVENTS }))
   server.on('/token', ...answers)
   const fake = fakeSockets({ seesPings })
-  const agent = new DeviceAgent({
-    issuer: ISSUER,
-    clientId: 'tv',
-    credentials: memoryCredentials(),
-    keys: memoryKeys(),
-    host,
-    fetch: server.fetch,
-    ...(withSockets ? { sockets: fake.sockets } : {}),
-  })
+  const agent = agentAt(server, host, withSockets ? { sockets: fake.sockets } : {})
   const states: LinkState[] = []
   const stop = new AbortController()
   const linking = agent.link({ onState: (state) => states.push(state), signal: stop.signal })
@@ -49,11 +43,7 @@ async function waiting({ answers = [pending], seesPings = true, withSockets = tr
   const startedAt = host.clock.monotonic()
   /** Seconds after the code at which the token endpoint was asked. */
   const asked = () => server.polls().map(({ at }) => (at - startedAt) / 1000)
-  const error = async () => {
-    const reason: unknown = await host.run(linking.catch((thrown: unknown) => thrown))
-    if (!(reason instanceof AgentError)) throw new Error(`not an AgentError: ${reason}`)
-    return reason
-  }
+  const error = () => host.run(failureOf(linking))
   return { host, server, states, linking, asked, error, stop, ...fake }
 }
 
@@ -153,9 +143,7 @@ it.each([true, false])(
     const host = fakeHost()
     const server = agentServer(host)
     server.on('/token', ok(tokens(1)))
-    const kept = { credentials: memoryCredentials(), keys: memoryKeys() }
-    const agent = new DeviceAgent({ issuer: ISSUER, clientId: 'tv', ...kept, host, fetch: server.fetch, showsNumber })
-    await host.run(agent.link())
+    await host.run(agentAt(server, host, { showsNumber }).link())
     const [asked] = server.seen.filter(({ url }) => url.endsWith('/device_authorization'))
     expect(asked?.form['device_display']).toBe(showsNumber ? 'number' : undefined)
   },
@@ -350,8 +338,7 @@ it('AGT-04 a server that does not tell is not asked to hold anything', async () 
   await host.run(linking)
   const plain = agentServer(host)
   plain.on('/token', ok(tokens(1)))
-  const options = { issuer: ISSUER, clientId: 'tv', credentials: memoryCredentials(), keys: memoryKeys(), host }
-  await host.run(new DeviceAgent({ ...options, fetch: plain.fetch, sockets: fakeSockets().sockets }).link())
+  await host.run(agentAt(plain, host, { sockets: fakeSockets().sockets }).link())
   expect(server.polls()[0]?.headers.get('prefer')).toBe('wait=25')
   expect(plain.polls()[0]?.headers.get('prefer')).toBeNull()
 })
@@ -361,16 +348,7 @@ it('AGT-16 the code is not said on an open line: ws is for this machine alone', 
   const server = agentServer(host)
   server.on(METADATA, ok({ ...metadata(), device_events_endpoint: 'ws://id.northwind.example/device_events' }))
   const { sockets, all } = fakeSockets()
-  const options = {
-    issuer: ISSUER,
-    clientId: 'tv',
-    credentials: memoryCredentials(),
-    keys: memoryKeys(),
-    host,
-    sockets,
-  }
-  const agent = new DeviceAgent({ ...options, fetch: server.fetch })
-  await expect(host.run(agent.link())).rejects.toMatchObject({ reason: 'untrusted' })
+  await expect(host.run(agentAt(server, host, { sockets }).link())).rejects.toMatchObject({ reason: 'untrusted' })
   expect(all).toEqual([])
 })
 
@@ -380,13 +358,7 @@ it('AGT-04 a runtime that forbids the socket is polled for', async () => {
   server.on(METADATA, ok({ ...metadata(), device_events_endpoint: EVENTS }))
   server.on('/device_authorization', ok(deviceAuthorization()))
   server.on('/token', pending, ok(tokens(1)))
-  const agent = new DeviceAgent({
-    issuer: ISSUER,
-    clientId: 'tv',
-    credentials: memoryCredentials(),
-    keys: memoryKeys(),
-    host,
-    fetch: server.fetch,
+  const agent = agentAt(server, host, {
     sockets: () => {
       throw new DOMException('blocked', 'SecurityError')
     },

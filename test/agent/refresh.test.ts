@@ -2,13 +2,21 @@ import {
   AgentError,
   type CredentialRecord,
   type CredentialStore,
-  DeviceAgent,
+  type DeviceAgent,
   type DeviceAgentOptions,
   memoryCredentials,
-  memoryKeys,
 } from '@latchkey/device-agent'
 import { expect, it } from 'vitest'
-import { agentServer, ISSUER, ok, refused, type ScriptedAnswer, tokens } from '../support/agent-server.ts'
+import {
+  agentAt,
+  agentServer,
+  failureOf,
+  ISSUER,
+  ok,
+  refused,
+  type ScriptedAnswer,
+  tokens,
+} from '../support/agent-server.ts'
 import { type FakeHost, fakeHost } from '../support/fake-host.ts'
 
 const RESOURCE = 'https://api.northwind.example'
@@ -26,27 +34,13 @@ async function linked(answers: readonly ScriptedAnswer[], scene: Scene = {}) {
   server.on('/token', ok(tokens(1)))
   const troubles: AgentError[] = []
   const another = (more: Partial<DeviceAgentOptions> = {}) =>
-    new DeviceAgent({
-      issuer: ISSUER,
-      clientId: 'tv',
-      credentials,
-      keys: memoryKeys(),
-      host,
-      fetch: server.fetch,
-      onTrouble: (error) => troubles.push(error),
-      ...scene.options,
-      ...more,
-    })
+    agentAt(server, host, { credentials, onTrouble: (error) => troubles.push(error), ...scene.options, ...more })
   const agent = another()
   await host.run(agent.link())
   server.on('/token', ...answers)
   const token = async (wish: Parameters<DeviceAgent['accessToken']>[0] = {}) =>
     (await host.run(agent.accessToken(wish))).token
-  const fail = async (wish: Parameters<DeviceAgent['accessToken']>[0] = {}) => {
-    const error: unknown = await token(wish).catch((reason: unknown) => reason)
-    if (!(error instanceof AgentError)) throw new Error(`not an AgentError: ${String(error)}`)
-    return error
-  }
+  const fail = (wish: Parameters<DeviceAgent['accessToken']>[0] = {}) => failureOf(token(wish))
   const record = async (): Promise<Partial<CredentialRecord>> => {
     const loaded = await credentials.load()
     return loaded.kind === 'found' ? loaded.record : {}
@@ -283,15 +277,7 @@ it('STO-05 a link that could not be saved is saved as soon as it can be', async 
   const host = fakeHost()
   const server = agentServer(host)
   server.on('/token', ok(tokens(1)))
-  const credentials = { ...inner, save }
-  const agent = new DeviceAgent({
-    issuer: ISSUER,
-    clientId: 'tv',
-    credentials,
-    keys: memoryKeys(),
-    host,
-    fetch: server.fetch,
-  })
+  const agent = agentAt(server, host, { credentials: { ...inner, save } })
   await expect(host.run(agent.link())).rejects.toMatchObject({ reason: 'storage' })
   full = false
   expect(await host.run(agent.accessToken())).toMatchObject({ token: 'canary-access-1' })

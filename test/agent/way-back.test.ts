@@ -2,10 +2,8 @@
 import { rm, writeFile } from 'node:fs/promises'
 import { join } from 'node:path'
 import {
-  AgentError,
   type CredentialRecord,
   credentialFile,
-  DeviceAgent,
   keyFile,
   type LinkState,
   memoryCredentials,
@@ -14,9 +12,18 @@ import {
 import { JWK_THUMBPRINT_URI, JWT_BEARER_GRANT } from '@latchkey/shared'
 import { decodeJwt, decodeProtectedHeader, importJWK, jwtVerify } from 'jose'
 import { afterEach, beforeEach, expect, it } from 'vitest'
-import { agentServer, ISSUER, metadata, ok, refused, type ScriptedAnswer } from '../support/agent-server.ts'
+import {
+  agentAt,
+  agentServer,
+  failureOf,
+  ISSUER,
+  metadata,
+  ok,
+  refused,
+  type ScriptedAnswer,
+} from '../support/agent-server.ts'
 import { fakeHost } from '../support/fake-host.ts'
-import { bindsToKeys, boundTokens, KEY_METADATA, keyOf, METADATA_PATH, proofOf, TV } from '../support/key-server.ts'
+import { bindsToKeys, boundTokens, KEY_METADATA, keyOf, METADATA_PATH, proofOf } from '../support/key-server.ts'
 import { removeFolder, temporaryFolder } from '../support/temporary-folder.ts'
 
 let directory: string
@@ -31,19 +38,11 @@ const gone = refused('invalid_grant')
 function setUp(host = fakeHost(), stores = { credentials: memoryCredentials(), keys: memoryKeys() }) {
   const server = agentServer(host)
   bindsToKeys(server)
-  const another = () => new DeviceAgent({ ...TV, ...stores, host, fetch: server.fetch })
+  const another = () => agentAt(server, host, stores)
   const agent = another()
   const states: LinkState[] = []
   const link = () => host.run(agent.link({ onState: (state) => states.push(state) }))
   const token = async (rejected?: string) => (await host.run(agent.accessToken({ rejected }))).token
-  const fail = async (work: Promise<unknown>) => {
-    const error: unknown = await work.then(
-      () => undefined,
-      (reason: unknown) => reason,
-    )
-    if (!(error instanceof AgentError)) throw new Error(`not an AgentError: ${error}`)
-    return error
-  }
   const record = async (): Promise<Partial<CredentialRecord>> => {
     const loaded = await stores.credentials.load()
     return loaded.kind === 'found' ? loaded.record : {}
@@ -57,7 +56,7 @@ function setUp(host = fakeHost(), stores = { credentials: memoryCredentials(), k
     server.on('/token', ...answers)
   }
   const lastBack = () => server.seen.findLast(({ form }) => form['grant_type'] === JWT_BEARER_GRANT)
-  return { host, server, agent, another, stores, states, link, linked, token, fail, record, asked, lastBack }
+  return { host, server, agent, another, stores, states, link, linked, token, record, asked, lastBack }
 }
 
 /** A folder on the disk instead of memory. */
@@ -105,11 +104,11 @@ it('AGT-15 the assertion: by the bound key, for this server, by the server’s c
 })
 
 it('AGT-12 the key is refused too: tokens are dropped, a person has to link, and nothing is asked again', async () => {
-  const { server, agent, linked, fail, token, record, asked } = setUp()
+  const { server, agent, linked, token, record, asked } = setUp()
   await linked(gone, gone, ok(boundTokens(9)))
-  expect(await fail(token('canary-access-1'))).toMatchObject({ reason: 'unlinked', oauthError: 'invalid_grant' })
+  expect(await failureOf(token('canary-access-1'))).toMatchObject({ reason: 'unlinked', oauthError: 'invalid_grant' })
   expect(JSON.stringify(await record())).not.toContain('canary')
-  for (let i = 0; i < 3; i++) expect(await fail(token())).toMatchObject({ reason: 'unlinked' })
+  for (let i = 0; i < 3; i++) expect(await failureOf(token())).toMatchObject({ reason: 'unlinked' })
   expect(asked()).toEqual([DEVICE, 'refresh_token', JWT_BEARER_GRANT])
   expect(await agent.status()).toMatchObject({ usable: false, key: 'here' })
   expect(server.seen.filter(({ url }) => url.endsWith('/device_authorization'))).toHaveLength(1)
@@ -127,28 +126,28 @@ it('STO-03 the key comes before the parent token, which a server could take for 
 it.each(['unauthorized_client', 'unsupported_grant_type'])(
   'STO-03 a way back that is closed to this client (%s): the parent token is tried, then it is over',
   async (closed) => {
-    const { linked, token, fail, asked } = setUp()
+    const { linked, token, asked } = setUp()
     await linked(ok(boundTokens(2)), gone, refused(closed), gone)
     await token('canary-access-1')
-    expect(await fail(token('canary-access-2'))).toMatchObject({ reason: 'unlinked' })
+    expect(await failureOf(token('canary-access-2'))).toMatchObject({ reason: 'unlinked' })
     expect(asked().slice(2)).toEqual(['refresh_token', JWT_BEARER_GRANT, 'refresh_token'])
   },
 )
 
 it('AGT-12 a server that knows no way back is not asked for one', async () => {
-  const { server, linked, token, fail, asked } = setUp()
+  const { server, linked, token, asked } = setUp()
   server.on(METADATA_PATH, ok({ ...metadata(), ...KEY_METADATA, grant_types_supported: ['refresh_token'] }))
   await linked(gone)
-  expect(await fail(token('canary-access-1'))).toMatchObject({ reason: 'unlinked' })
+  expect(await failureOf(token('canary-access-1'))).toMatchObject({ reason: 'unlinked' })
   expect(asked()).toEqual([DEVICE, 'refresh_token'])
 })
 
 it('AGT-11 a way back that gets no answer is trouble like any other: back-off, tokens stay, then it works', async () => {
-  const { host, linked, token, fail, record, asked } = setUp()
+  const { host, linked, token, record, asked } = setUp()
   await linked(gone, 'cut', gone, ok(boundTokens(2)))
-  expect(await fail(token('canary-access-1'))).toMatchObject({ reason: 'unreachable' })
+  expect(await failureOf(token('canary-access-1'))).toMatchObject({ reason: 'unreachable' })
   expect(await record()).toMatchObject({ refreshToken: 'canary-refresh-1' })
-  expect(await fail(token('canary-access-1'))).toMatchObject({ reason: 'unreachable' })
+  expect(await failureOf(token('canary-access-1'))).toMatchObject({ reason: 'unreachable' })
   expect(asked()).toHaveLength(3)
   await host.advance(4000)
   expect(await token('canary-access-1')).toBe('canary-access-2')
@@ -173,26 +172,26 @@ it('AGT-06 the approval was given and its answer lost: the key fetches it, also 
 it.each([gone, refused('unauthorized_client')])(
   'AGT-06 a lost approval that the key cannot fetch is said to be lost; no new code by itself',
   async (answer) => {
-    const { server, link, fail, asked } = setUp()
+    const { server, link, asked } = setUp()
     server.on('/token', 'cut', gone, answer)
-    expect(await fail(link())).toMatchObject({ reason: 'lost_approval' })
+    expect(await failureOf(link())).toMatchObject({ reason: 'lost_approval' })
     expect(asked()).toEqual([DEVICE, DEVICE, JWT_BEARER_GRANT])
   },
 )
 
 it('AGT-07 the key asks for a lost approval only as long as the code is good', async () => {
-  const { host, server, link, fail, asked } = setUp()
+  const { host, server, link, asked } = setUp()
   server.on('/token', 'cut', gone, 'cut')
   const start = host.clock.monotonic()
-  expect(await fail(link())).toMatchObject({ reason: 'unreachable' })
+  expect(await failureOf(link())).toMatchObject({ reason: 'unreachable' })
   expect(host.clock.monotonic() - start).toBe(600_000)
   expect(asked().length).toBeLessThan(15)
 })
 
 it('AGT-06 invalid_grant after a clear answer is no lost approval: the key is not used', async () => {
-  const { server, link, fail, asked } = setUp()
+  const { server, link, asked } = setUp()
   server.on('/token', refused('authorization_pending'), gone, ok(boundTokens(1)))
-  expect(await fail(link())).toMatchObject({ reason: 'refused' })
+  expect(await failureOf(link())).toMatchObject({ reason: 'refused' })
   expect(asked()).toEqual([DEVICE, DEVICE])
 })
 
@@ -221,31 +220,31 @@ it('STO-04 both copies of the credentials are damaged: the key brings the link b
 })
 
 it('STO-04 damaged, and the key opens nothing either: asked once, then "needs linking" without a question', async () => {
-  const { host, another, linked, fail, asked } = onDisk()
+  const { host, another, linked, asked } = onDisk()
   await linked(gone)
   await damage()
   for (let i = 0; i < 3; i++)
-    expect(await fail(host.run(another().accessToken()))).toMatchObject({ reason: 'unlinked' })
+    expect(await failureOf(host.run(another().accessToken()))).toMatchObject({ reason: 'unlinked' })
   expect(asked()).toEqual([DEVICE, JWT_BEARER_GRANT])
 })
 
 it('STO-04 damaged, and the key is gone or damaged too: nothing is asked, no new key is made', async () => {
-  const { host, another, linked, fail, asked } = onDisk()
+  const { host, another, linked, asked } = onDisk()
   await linked(ok(boundTokens(2)))
   await damage()
   await writeFile(join(directory, 'key.json'), 'x')
-  expect(await fail(host.run(another().accessToken()))).toMatchObject({ reason: 'unlinked' })
+  expect(await failureOf(host.run(another().accessToken()))).toMatchObject({ reason: 'unlinked' })
   await rm(join(directory, 'key.json'))
-  expect(await fail(host.run(another().accessToken()))).toMatchObject({ reason: 'unlinked' })
+  expect(await failureOf(host.run(another().accessToken()))).toMatchObject({ reason: 'unlinked' })
   expect(asked()).toEqual([DEVICE])
 })
 
 it('AGT-12 a device that was unlinked, or never linked, does not come back by itself', async () => {
-  const { host, server, agent, another, linked, fail, asked } = onDisk()
+  const { host, server, agent, another, linked, asked } = onDisk()
   await linked(ok(boundTokens(2)))
   server.on('/revoke', 'cut')
   expect(await host.run(agent.unlink())).toBe(false)
-  expect(await fail(host.run(another().accessToken()))).toMatchObject({ reason: 'unlinked' })
+  expect(await failureOf(host.run(another().accessToken()))).toMatchObject({ reason: 'unlinked' })
   expect(asked()).toEqual([DEVICE])
 })
 
@@ -260,9 +259,9 @@ it('AGT-10 however many ask, in however many agents, the key is used once', asyn
 })
 
 it('AGT-06 every assertion is another one', async () => {
-  const { host, linked, token, fail, server } = setUp()
+  const { host, linked, token, server } = setUp()
   await linked(gone, 'cut', gone, ok(boundTokens(2)))
-  await fail(token('canary-access-1'))
+  await failureOf(token('canary-access-1'))
   await host.advance(4000)
   await token('canary-access-1')
   const assertions = server.seen.map(({ form }) => form['assertion']).filter((assertion) => assertion !== undefined)

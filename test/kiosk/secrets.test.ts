@@ -1,13 +1,12 @@
 // A real link from code to token, with everything that shows it listening: nobody hears a secret.
 import { readdirSync, readFileSync } from 'node:fs'
 import { join } from 'node:path'
-import { DeviceAgent, memoryCredentials, memoryKeys } from '@latchkey/device-agent'
 import { afterEach, expect, it } from 'vitest'
 import { WebSocket } from 'ws'
 import { screenData } from '../../device-agent/src/kiosk/screen-data.ts'
 import { writeScreenFiles } from '../../device-agent/src/node/screen-files.ts'
 import { stateHook } from '../../device-agent/src/node/state-hook.ts'
-import { agentServer, ISSUER, ok, refused, tokens } from '../support/agent-server.ts'
+import { agentAt, agentServer, ISSUER, ok, refused, tokens } from '../support/agent-server.ts'
 import { serveKiosk } from '../support/kiosk-page.ts'
 import { removeFolder, temporaryFolder } from '../support/temporary-folder.ts'
 
@@ -42,14 +41,7 @@ it('AGT-03 STO-06 page, files and hook hear the code and who it became, and neve
 
   const issuer = agentServer(host)
   issuer.on('/token', refused('authorization_pending'), 'cut', refused('authorization_pending'), ok(tokens(1)))
-  const agent = new DeviceAgent({
-    issuer: ISSUER,
-    clientId: 'tv',
-    credentials: memoryCredentials(),
-    keys: memoryKeys(),
-    host,
-    fetch: issuer.fetch,
-  })
+  const agent = agentAt(issuer, host)
   await host.run(agent.link({ onState: screen.show }))
   await Promise.all(files)
   await host.until(() => heard.some((text) => text.includes('"version"') && text.includes('"linked"')))

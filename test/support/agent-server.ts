@@ -1,6 +1,13 @@
 // An authorization server that answers by script, for looking at how the agent behaves: what it asks, when, and what it
 // makes of every kind of answer. It issues nothing real and checks nothing; the real server has its own tests.
-import type { Fetch } from '@latchkey/device-agent'
+import {
+  AgentError,
+  DeviceAgent,
+  type DeviceAgentOptions,
+  type Fetch,
+  memoryCredentials,
+  memoryKeys,
+} from '@latchkey/device-agent'
 import { DEVICE_CODE_GRANT, type Host } from '@latchkey/shared'
 import { exportJWK, generateKeyPair, type JWTPayload, SignJWT } from 'jose'
 
@@ -82,6 +89,22 @@ export function agentServer(host: Host, issuer = ISSUER): AgentServer {
       return answerFor(request, init.signal ?? undefined)
     },
   }
+}
+
+/** An agent of that server, which keeps everything in memory unless `more` says otherwise. */
+export function agentAt(server: Pick<AgentServer, 'fetch'>, host: Host, more: Partial<DeviceAgentOptions> = {}) {
+  const stores = { credentials: memoryCredentials(), keys: memoryKeys() }
+  return new DeviceAgent({ issuer: ISSUER, clientId: 'tv', ...stores, host, fetch: server.fetch, ...more })
+}
+
+/** What it failed with. @throws where it did not, and where that is nothing that agents fail with */
+export async function failureOf(work: Promise<unknown>): Promise<AgentError> {
+  const error: unknown = await work.then(
+    () => undefined,
+    (reason: unknown) => reason,
+  )
+  if (error instanceof AgentError) return error
+  throw new Error(`not an AgentError: ${error}`, { cause: error })
 }
 
 export function ok(json: unknown, headers: Record<string, string> = {}): ScriptedAnswer {

@@ -1,8 +1,7 @@
 // The scripted server of agent-server.ts as one that binds tokens to keys, and a look at the proofs it was sent.
-import type { DeviceAgentOptions } from '@latchkey/device-agent'
 import { checkProof, JWT_BEARER_GRANT, type Proof, thumbprint } from '@latchkey/shared'
 import { decodeJwt, decodeProtectedHeader, type JWTPayload } from 'jose'
-import { type AgentServer, ISSUER, metadata, ok, type SeenRequest, tokens } from './agent-server.ts'
+import { type AgentServer, metadata, ok, type SeenRequest, tokens } from './agent-server.ts'
 
 export const METADATA_PATH = '/.well-known/oauth-authorization-server'
 
@@ -46,6 +45,3 @@ export function checkProofOf(
     ...(nonce === undefined ? {} : { acceptsNonce: (given: string) => given === nonce, requiresNonce: true }),
   })
 }
-
-/** What an agent at that server is made with, beside its stores. */
-export const TV = { issuer: ISSUER, clientId: 'tv' } as const satisfies Partial<DeviceAgentOptions>
