@@ -130,10 +130,12 @@ function program(terminal: Terminal): Command {
   )
 
   const audit = group('audit', 'what happened')
-  withConfig(audit.command('list').description('list the audit trail, oldest first'))
+  withConfig(audit.command('list').description('list the audit trail, newest first'))
     .option('--user <email>', 'what concerns an account')
     .option('--event <event>', 'one kind of event, such as linked')
     .option('--since <time>', 'from then on, such as 2030-01-31T08:00Z')
+    .option('--until <time>', 'before then')
+    .option('--limit <count>', 'so many lines (100 when absent)')
     .option(...asJson)
     .action((options) => auditList(terminal, options))
 

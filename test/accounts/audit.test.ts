@@ -5,11 +5,12 @@ import { afterEach, beforeEach, describe, expect, it } from 'vitest'
 import { addUser } from '../../server/src/accounts/users.ts'
 import type { ProtocolEvent } from '../../server/src/oauth/provider.ts'
 import type { Store } from '../../server/src/oauth/store.ts'
-import { AUDIT_DAYS, createAuditTrail } from '../../server/src/ops/audit.ts'
+import { AUDIT_DAYS, createAuditTrail, recordAudit } from '../../server/src/ops/audit.ts'
 import { openStore } from '../../server/src/storage/open.ts'
 import { type FakeHost, fakeHost } from '../support/fake-host.ts'
 import { keptLog } from '../support/kept-log.ts'
 import { serverTerminal } from '../support/server-terminal.ts'
+import { signedIn } from '../support/signed-in.ts'
 import { removeFolder, temporaryFolder } from '../support/temporary-folder.ts'
 import { PASSWORD, type TestServer, testConfig, testServer } from '../support/test-server.ts'
 
@@ -27,7 +28,7 @@ describe('the audit trail of a server', () => {
   /** Waits until what was noted is written, which nobody else does. */
   const trail = async () => {
     await server.host.advance(0)
-    return server.store.auditEntries.all()
+    return (await server.store.auditEntries.newest({ most: 100 })).toReversed()
   }
 
   it('OPS-03 OPS-07 has what happened to a device, in order, with ids alone', async () => {
@@ -61,6 +62,17 @@ describe('the audit trail of a server', () => {
     }
   })
 
+  it('OPS-03 WEB-09 its person is shown what concerns them, however much there is since that does not', async () => {
+    const ana = await signedIn(server, server.user.email)
+    await recordAudit(server.store, server.host, { event: 'password_changed', userId: server.user.id })
+    for (let n = 0; n < 120; n++) {
+      await recordAudit(server.store, server.host, { event: 'opened', userId: server.user.id, clientId: 'tv' })
+    }
+    const page = await ana.open('/account/activity')
+    expect(page.body).toContain('Password changed')
+    expect(page.body).not.toContain('Nothing yet.')
+  })
+
   it('OPS-03 RT-08 a stolen token, told with whose it was', async () => {
     const { refresh_token } = await server.link()
     const refresh = (token: string) =>
@@ -82,7 +94,7 @@ describe('a server that stops', () => {
     await server.link()
     await server.close()
     const store = await openStore(database)
-    expect((await store.auditEntries.all()).map(({ event }) => event)).toContain('linked')
+    expect((await store.auditEntries.newest({ most: 100 })).map(({ event }) => event)).toContain('linked')
     await store.close()
     removeFolder(folder)
   })
@@ -107,8 +119,8 @@ describe('keeping the trail', () => {
     const audit = createAuditTrail(store, host, silent)
     for (let n = 0; n < 50; n++) audit.note(event(n))
     await audit.settled()
-    const ids = (await store.auditEntries.all()).map(({ details }) => details['familyId'])
-    expect(ids).toEqual(Array.from({ length: 50 }, (_, n) => `family-${n}`))
+    const ids = (await store.auditEntries.newest({ most: 100 })).map(({ details }) => details['familyId'])
+    expect(ids.toReversed()).toEqual(Array.from({ length: 50 }, (_, n) => `family-${n}`))
   })
 
   it('OPS-03 what cannot be written is in the log, whole', async () => {
@@ -130,13 +142,13 @@ describe('keeping the trail', () => {
     for (let n = 0; n < 500; n++) audit.note(event(1))
     audit.note(event(2))
     await audit.settled()
-    const entries = await store.auditEntries.all()
+    const entries = await store.auditEntries.newest({ most: 100 })
     expect(entries).toHaveLength(61)
     expect(entries.filter(({ details }) => details['more'] === true)).toHaveLength(1)
     await host.advance(60_000)
     audit.note(event(1))
     await audit.settled()
-    expect(await store.auditEntries.all()).toHaveLength(62)
+    expect(await store.auditEntries.newest({ most: 100 })).toHaveLength(62)
   })
 
   it('OPS-03 lines end after their time, with everything else that has ended', async () => {
@@ -145,9 +157,9 @@ describe('keeping the trail', () => {
     await audit.settled()
     const begun = host.clock.now()
     await store.purge(begun + AUDIT_DAYS * DAY - 1)
-    expect(await store.auditEntries.all()).toHaveLength(1)
+    expect(await store.auditEntries.newest({ most: 100 })).toHaveLength(1)
     await store.purge(begun + AUDIT_DAYS * DAY)
-    expect(await store.auditEntries.all()).toEqual([])
+    expect(await store.auditEntries.newest({ most: 100 })).toEqual([])
   })
 })
 
@@ -184,22 +196,24 @@ describe('latchkey audit list', () => {
 
     const all = await run('audit list')
     expect(all.map((line) => line.split('\t').slice(1, 4).join(' '))).toEqual([
-      'account_added ana@example.com -',
-      'account_disabled ana@example.com -',
-      'account_enabled ana@example.com -',
-      'password_changed ana@example.com -',
-      'client_added - box',
-      'client_secret_changed - box',
-      'client_disabled - box',
       'key_added - -',
+      'client_disabled - box',
+      'client_secret_changed - box',
+      'client_added - box',
+      'password_changed ana@example.com -',
+      'account_enabled ana@example.com -',
+      'account_disabled ana@example.com -',
+      'account_added ana@example.com -',
     ])
-    expect(all[0]).toBe('2030-01-15T12:00:00.000Z\taccount_added\tana@example.com\t-\tby=operator')
+    expect(all.at(-1)).toBe('2030-01-15T12:00:00.000Z\taccount_added\tana@example.com\t-\tby=operator')
     for (const kept of [secret, second, PASSWORD]) expect(all.join()).not.toContain(kept)
     expect(await run('audit list --user Ana@Example.com')).toHaveLength(4)
     expect(await run('audit list --user bo@example.com')).toEqual([])
     expect(await run('audit list --event client_added')).toHaveLength(1)
+    expect(await run('audit list --user ana@example.com --event client_added')).toEqual([])
     expect(await run('audit list --since 2030-01-16T12:00:00Z')).toHaveLength(7)
-    const [first = ''] = await run('audit list --json')
+    const [first = '', ...more] = await run('audit list --json --until 2030-01-16')
+    expect(more).toEqual([])
     expect(JSON.parse(first)).toEqual({
       at: '2030-01-15T12:00:00.000Z',
       event: 'account_added',
@@ -209,10 +223,40 @@ describe('latchkey audit list', () => {
     expect(id).toMatch(/^usr_/)
   })
 
+  it('OPS-03 tells the newest hundred, or as many as asked for, and how to go on: nothing twice, nothing left out', async () => {
+    const database = `sqlite:${join(folder, 'latchkey.db')}`
+    const host = fakeHost()
+    const store = await openStore(database)
+    const moments = 130
+    for (let moment = 0; moment < moments; moment++) {
+      // Three in a millisecond: no time falls between them.
+      for (let n = 0; n < 3; n++) await recordAudit(store, host, { event: 'client_added', clientId: `${moment}-${n}` })
+      host.clock.jump(1)
+    }
+    await store.close()
+    const terminal = serverTerminal({ LATCHKEY_DATABASE: database })
+    expect((await terminal.run(['audit', 'list'])).out).toHaveLength(102)
+    const seen: string[] = []
+    let until: readonly string[] = []
+    do {
+      const { out, err } = await terminal.run(['audit', 'list', '--limit', '70', ...until])
+      expect(out.length).toBeLessThanOrEqual(72)
+      seen.push(...out.map((line) => line.split('\t')[3] ?? ''))
+      const [, next] = /^There are older ones: --until (\S+)$/.exec(err[0] ?? '') ?? []
+      until = next === undefined ? [] : ['--until', next]
+    } while (until.length > 0)
+    const order = Array.from({ length: moments * 3 }, (_, index) => `${Math.floor(index / 3)}-${index % 3}`)
+    expect(seen).toEqual(order.toReversed())
+  })
+
   it('says what it cannot read', async () => {
     const terminal = serverTerminal({ LATCHKEY_DATABASE: `sqlite:${join(folder, 'latchkey.db')}` })
     const late = await terminal.run(['audit', 'list', '--since', 'yesterday'])
     expect(late).toMatchObject({ code: 2, out: [], err: [expect.stringContaining('--since takes a day')] })
+    for (const limit of ['0', '-1', 'many', '1.5']) {
+      const { code, err } = await terminal.run(['audit', 'list', '--limit', limit])
+      expect([code, err]).toEqual([2, [expect.stringContaining('--limit takes a whole number')]])
+    }
     const nobody = await terminal.run(['audit', 'list', '--user', 'nobody@example.com'])
     expect(nobody).toMatchObject({ code: 1, out: [], err: [expect.stringContaining('no account of nobody')] })
   })

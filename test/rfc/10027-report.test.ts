@@ -687,7 +687,7 @@ describe('an operator', () => {
     expect(await starts({ client_id: CLIENT }, HOME)).toBe(200)
     const again = await run(`freeze lift ${id}`)
     expect(again).toMatchObject({ code: 1, err: [expect.stringMatching(/no such freeze/)] })
-    const trail = await place.server.store.auditEntries.all()
+    const trail = await place.server.store.auditEntries.newest({ most: 100 })
     expect(trail.filter(({ event }) => event === 'freeze_lifted')).toMatchObject([
       { clientId: CLIENT, details: { what: 'network' } },
     ])

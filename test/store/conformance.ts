@@ -198,6 +198,39 @@ export function storeConformance(engine: string, makePlace: () => Promise<StoreP
       expect(await store.users.get(user.id)).toEqual({ ...enabled, version: 1 })
     })
 
+    it('OPS-03 reads the trail from its end: all of it, by account, by event, between two ids, so many and no more', async () => {
+      const { auditEntries } = store
+      const { auditEntries: sample } = samples('one')
+      const { userId: _, ...nobodys } = sample
+      const idOf = (n: number) => `00189345600${String(n).padStart(4, '0')}000000${'abcdef01'.slice(n % 4)}`
+      for (let n = 0; n < 20; n++) {
+        const event = n % 2 === 0 ? 'linked' : 'reported'
+        const entry = { ...nobodys, id: idOf(n), event, ...(n % 5 === 0 ? {} : { userId: `usr_${n % 5}` }) }
+        expect(await auditEntries.insert(entry)).toBe(true)
+      }
+      const found = (entries: readonly StoredRecord[]) => entries.map(({ id }) => Number(id.slice(11, 15)))
+      expect(found(await auditEntries.newest({ most: 4 }))).toEqual([19, 18, 17, 16])
+      expect(found(await auditEntries.newest({ most: 3, before: idOf(7) }))).toEqual([6, 5, 4])
+      expect(found(await auditEntries.newest({ most: 9, from: idOf(17) }))).toEqual([19, 18, 17])
+      const between = { from: idOf(3).slice(0, 15), before: idOf(5).slice(0, 15) }
+      expect(found(await auditEntries.newest({ most: 9, ...between }))).toEqual([4, 3])
+      expect(found(await auditEntries.newestOfUser('usr_2', { most: 9 }))).toEqual([17, 12, 7, 2])
+      expect(found(await auditEntries.newestOfUser('usr_2', { most: 9, from: idOf(3), before: idOf(17) }))).toEqual([
+        12, 7,
+      ])
+      expect(found(await auditEntries.newestOfUser('usr_0', { most: 9 }))).toEqual([])
+      expect(found(await auditEntries.newestOfEvent('reported', { most: 2, before: idOf(19) }))).toEqual([17, 15])
+      expect(await auditEntries.newestOfUser('usr_4', { most: 1 })).toEqual([
+        { ...sample, id: idOf(19), event: 'reported', userId: 'usr_4' },
+      ])
+    })
+
+    it('knows whether there is any account', async () => {
+      expect(await store.users.any()).toBe(false)
+      await store.users.insert(samples('one').users)
+      expect(await store.users.any()).toBe(true)
+    })
+
     it('lists all users, clients, links, device requests and signing keys', async () => {
       expect(await store.users.all()).toEqual([])
       for (const name of ['one', 'two', 'three']) {

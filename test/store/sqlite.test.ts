@@ -75,6 +75,24 @@ describe('a SQLite file', () => {
     expect(existsSync(`${file}-wal`)).toBe(false)
   })
 
+  it('OPS-03 has an index for whatever is asked of the audit trail: neither all of it is read, nor sorted', async () => {
+    await (await openStore(`sqlite:${path}`)).close()
+    const database = new Database(path)
+    const plan = (where: string) =>
+      database
+        .prepare<[], { detail: string }>(
+          `explain query plan select * from audit_entry where ${where} id >= '' and id < '9' order by id desc limit 1`,
+        )
+        .all()
+        .map(({ detail }) => detail)
+    expect(['', "user_id = 'x' and", "event = 'x' and"].map(plan)).toEqual([
+      ['SEARCH audit_entry USING INDEX sqlite_autoindex_audit_entry_1 (id>? AND id<?)'],
+      ['SEARCH audit_entry USING INDEX audit_entry_user_id (user_id=? AND id>? AND id<?)'],
+      ['SEARCH audit_entry USING INDEX audit_entry_event (event=? AND id>? AND id<?)'],
+    ])
+    database.close()
+  })
+
   it('is refused when a newer version has written it', async () => {
     await (await openStore(`sqlite:${path}`)).close()
     const database = new Database(path)

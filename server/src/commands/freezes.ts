@@ -3,6 +3,7 @@
 import { recordAudit } from '../ops/audit.ts'
 import { withStore } from './settings.ts'
 import { CommandError, type Terminal } from './terminal.ts'
+import { emailsOf } from './users.ts'
 
 interface Common {
   readonly config?: string
@@ -11,13 +12,13 @@ interface Common {
 /** Prints those that hold: id, what is frozen, its client, the network address or key, who reported, since, until. */
 export function freezeList(terminal: Terminal, options: Common & { readonly json?: boolean }): Promise<void> {
   return withStore(terminal, options.config, async (store) => {
-    const emails = new Map((await store.users.all()).map((user) => [user.id, user.email]))
+    const emailOf = emailsOf(store)
     for (const { id, what, clientId, requestId, reportedBy, createdAt, expiresAt } of await store.freezes.all()) {
       if (terminal.host.clock.now() >= expiresAt) continue
       // The freeze itself tells nobody an address; the request that was reported is kept for a day.
       const request = await store.deviceRequests.get(requestId)
       const where = what === 'network' ? request?.address : request?.jkt
-      const by = emails.get(reportedBy) ?? reportedBy
+      const by = await emailOf(reportedBy)
       const [since, until] = [createdAt, expiresAt].map((at) => new Date(at).toISOString())
       if (options.json) {
         terminal.print(JSON.stringify({ id, what, client_id: clientId, where, reported_by: by, since, until }))

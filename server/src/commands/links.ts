@@ -9,10 +9,10 @@ import type { DeviceRequest, TokenFamily } from '../oauth/records.ts'
 import { type Store, update } from '../oauth/store.ts'
 import { createVault } from '../oauth/vault.ts'
 import { recordAudit } from '../ops/audit.ts'
-import { instantFrom } from './moment.ts'
+import { instantFrom } from './options.ts'
 import { withStore } from './settings.ts'
 import { CommandError, EXIT, type Terminal } from './terminal.ts'
-import { findUser } from './users.ts'
+import { emailsOf, findUser } from './users.ts'
 
 interface Common {
   readonly config?: string
@@ -31,10 +31,10 @@ export interface RevokeLinksOptions extends Common {
 
 export function linkList(terminal: Terminal, options: Common & { readonly json?: boolean }): Promise<void> {
   return withStore(terminal, options.config, async (store) => {
-    const emails = new Map((await store.users.all()).map((user) => [user.id, user.email]))
+    const emailOf = emailsOf(store)
     for (const family of await store.families.all()) {
       const { id, clientId, userId, scope, device, createdAt, usedAt } = family
-      const user = emails.get(userId) ?? userId
+      const user = await emailOf(userId)
       const state = stateOf(family, terminal.host.clock.now())
       const [made, used] = [createdAt, usedAt].map((at) => new Date(at).toISOString())
       if (options.json) {
@@ -68,24 +68,23 @@ export async function linkRevoke(
 
     // Approvals first: one that is fetched in between is a link then, and found as one.
     let codes = 0
-    for (const waiting of linkId === undefined ? await store.deviceRequests.all() : []) {
+    const began = linkId !== undefined ? [] : request === undefined ? await store.deviceRequests.all() : [request]
+    for (const waiting of began) {
       const { id: requestId, clientId, decision } = waiting
       const meant =
         request === undefined
           ? waiting.state === 'approved' && fits(clientId, decision?.userId, decision?.decidedAt ?? 0)
-          : requestId === request.id && fits(clientId, decision?.userId, waiting.createdAt)
+          : fits(clientId, decision?.userId, waiting.createdAt)
       if (!meant || !(await update(store.deviceRequests, requestId, withdraw))) continue
       if ((await store.families.get(waiting.familyId ?? '')) !== undefined) continue
       await recordAudit(store, terminal.host, { event: 'withdrawn', requestId, clientId, userId: decision?.userId })
       codes += 1
     }
     let links = 0
-    for (const family of await store.families.all()) {
+    const named = request === undefined ? linkId : ((await store.deviceRequests.get(request.id))?.familyId ?? '')
+    for (const family of await linksOf(store, named, userId, options.client)) {
       const { id: familyId, clientId, userId: owner, createdAt } = family
-      const meant =
-        familyId === (linkId ?? familyId) &&
-        (request === undefined || familyId === request.familyId) &&
-        fits(clientId, owner, createdAt)
+      const meant = familyId === (linkId ?? familyId) && fits(clientId, owner, createdAt)
       if (!meant || !(await endLink(store, familyId, terminal.host.clock.now()))) continue
       await recordAudit(store, terminal.host, { event: 'unlinked', familyId, clientId, userId: owner, by: 'operator' })
       terminal.print(familyId)
@@ -96,6 +95,21 @@ export async function linkRevoke(
       `Ended ${count(links, 'link')}, and closed ${count(codes, 'code')} that nobody had fetched tokens with`,
     )
   })
+}
+
+/** Those that the narrowest condition fits, so that not everything is read for one link; the others are for the caller. */
+async function linksOf(
+  { families }: Store,
+  linkId: string | undefined,
+  userId: string | undefined,
+  clientId: string | undefined,
+): Promise<readonly TokenFamily[]> {
+  if (linkId !== undefined) {
+    const family = await families.get(linkId)
+    return family === undefined ? [] : [family]
+  }
+  if (userId !== undefined) return families.byUser(userId)
+  return clientId === undefined ? families.all() : families.byClient(clientId)
 }
 
 function stateOf({ revokedAt, expiresAt }: TokenFamily, now: number): 'active' | 'revoked' | 'ended' {

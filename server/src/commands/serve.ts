@@ -32,7 +32,7 @@ export async function serve(terminal: Terminal, options: { config?: string }): P
     terminal.say('Nobody hears of a new device: set notices.smtp or notices.webhook (docs/operations.md).')
   const risk = riskProblem(config)
   if (risk !== undefined) terminal.say(risk)
-  if ((await store.users.all()).length === 0) terminal.say('No account yet: npx latchkey user add you@example.com')
+  if (!(await store.users.any())) terminal.say('No account yet: npx latchkey user add you@example.com')
   await terminal.untilStopped()
   await closeWithin(STOP_WITHIN_MS, terminal.host.sleep, app)
 }

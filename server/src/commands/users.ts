@@ -152,6 +152,16 @@ export async function findUser(store: Store, email: string): Promise<User> {
   return user
 }
 
+/** Tells the address of an account's id, reading each account once; of one that is gone, its id. */
+export function emailsOf({ users }: Store): (userId: string) => Promise<string> {
+  const known = new Map<string, string>()
+  return async (userId) => {
+    const email = known.get(userId) ?? (await users.get(userId))?.email ?? userId
+    known.set(userId, email)
+    return email
+  }
+}
+
 /** What a password of this account must not be made of. */
 function wordsOf(config: Config, { email, name }: Pick<User, 'email' | 'name'>): readonly string[] {
   return [config.name, new URL(config.issuer).hostname, email, name]

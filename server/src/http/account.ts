@@ -6,6 +6,7 @@ import { liveSessions, type SignedIn } from '../accounts/sessions.ts'
 import { appsOf, devicesOf } from '../oauth/belongings.ts'
 import type { Provider } from '../oauth/provider.ts'
 import type { AuditEntry } from '../oauth/records.ts'
+import { readAudit } from '../ops/audit.ts'
 import { appId, clientName, deviceName, isUnused, whenOf } from './account-facts.ts'
 import { goSignIn } from './account-scope.ts'
 import type { Pages } from './page-scope.ts'
@@ -72,7 +73,7 @@ export function accountRoutes(app: FastifyInstance, provider: Provider, pages: P
 
   async function activitiesOf(userId: string): Promise<readonly Activity[]> {
     const activities: Activity[] = []
-    for (const entry of (await provider.store.auditEntries.byUser(userId)).toReversed()) {
+    for await (const entry of readAudit(provider.store, { userId })) {
       const happened = happeningOf(entry)
       if (happened === undefined) continue
       const name = await nameOf(entry)

@@ -50,6 +50,7 @@ export interface Store {
   }
   readonly users: Table<User> & {
     byEmail(email: string): Promise<User | undefined>
+    any(): Promise<boolean>
     all(): Promise<readonly User[]>
   }
   readonly sessions: Table<BrowserSession> & {
@@ -62,8 +63,9 @@ export interface Store {
   }
   readonly freezes: Table<Freeze> & { all(): Promise<readonly Freeze[]> }
   readonly auditEntries: Table<AuditEntry> & {
-    byUser(userId: string): Promise<readonly AuditEntry[]>
-    all(): Promise<readonly AuditEntry[]>
+    newest(page: AuditPage): Promise<readonly AuditEntry[]>
+    newestOfUser(userId: string, page: AuditPage): Promise<readonly AuditEntry[]>
+    newestOfEvent(event: string, page: AuditPage): Promise<readonly AuditEntry[]>
   }
   readonly authorizationRequests: Table<AuthorizationRequest>
   readonly authorizationCodes: Table<AuthorizationCode>
@@ -74,6 +76,15 @@ export interface Store {
   /** Deletes what ended before `now` (epoch milliseconds), a bounded number of rows at a time; returns how many. */
   purge(now: number): Promise<number>
   close(): Promise<void>
+}
+
+/** Lines of the audit trail, the newest first. */
+export interface AuditPage {
+  /** Ids at or after this one, and before that one: they are in the order of time. */
+  readonly from?: string
+  readonly before?: string | undefined
+  /** Only so many, the newest of them. */
+  readonly most: number
 }
 
 /** The storage cannot serve now (locked, full, unreachable). Nothing was written; the same request may be sent again. */

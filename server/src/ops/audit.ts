@@ -61,12 +61,48 @@ function kindOf(event: ProtocolEvent): string {
   return [name, userId, clientId, familyId].join(' ')
 }
 
+/** What somebody wants to know of the trail; epoch milliseconds, from the one on and before the other. */
+export interface AuditQuestion {
+  readonly userId?: string | undefined
+  readonly event?: string | undefined
+  readonly since?: number | undefined
+  readonly until?: number | undefined
+}
+
+// As many as one page of an account shows, and some that it does not.
+const PAGE = 50
+
+/** The newest first, read page by page as far as somebody goes on reading. */
+export async function* readAudit(
+  { auditEntries }: Store,
+  { userId, event, since = 0, until }: AuditQuestion,
+): AsyncGenerator<AuditEntry> {
+  let before = until === undefined ? undefined : moment(until)
+  for (;;) {
+    const which = { from: moment(since), before, most: PAGE }
+    const page = await (userId !== undefined
+      ? auditEntries.newestOfUser(userId, which)
+      : event !== undefined
+        ? auditEntries.newestOfEvent(event, which)
+        : auditEntries.newest(which))
+    // Of one account all kinds of events are read: that is never much.
+    for (const entry of page) if (event === undefined || entry.event === event) yield entry
+    before = page.at(-1)?.id
+    if (page.length < PAGE) return
+  }
+}
+
+/** What the ids of a millisecond begin with. */
+function moment(at: number): string {
+  return String(at).padStart(15, '0')
+}
+
 let written = 0
 
 /** Ids are in the order of time, so that the trail reads like one. */
 function entryOf({ event, userId, clientId, ...rest }: AuditEvent, { clock, entropy }: Host): AuditEntry {
   const at = clock.now()
-  const order = String(at).padStart(15, '0') + String(written++ % 1_000_000).padStart(6, '0')
+  const order = moment(at) + String(written++ % 1_000_000).padStart(6, '0')
   return {
     id: order + Buffer.from(entropy(4)).toString('hex'),
     version: 0,

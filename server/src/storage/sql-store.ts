@@ -2,7 +2,7 @@
 // by, and the rest as JSON text. Statements are built by Kysely once, at open, and kept prepared by the engine.
 import { type CompiledQuery, type Kysely, sql } from 'kysely'
 import type { StoredRecord } from '../oauth/records.ts'
-import type { Store, Table } from '../oauth/store.ts'
+import type { AuditPage, Store, Table } from '../oauth/store.ts'
 import { networkOf } from '../oauth/throttle.ts'
 
 /** What an engine does for us. Errors that mean "not now" come out as StoreUnavailable. */
@@ -50,7 +50,7 @@ const TABLES = {
   passkeys: { name: 'passkey', keys: { user_id: (r) => r.userId } },
   upstreamIdentities: { name: 'upstream_identity', keys: { user_id: (r) => r.userId } },
   freezes: { name: 'freeze', keys: {} },
-  auditEntries: { name: 'audit_entry', keys: { user_id: (r) => r.userId } },
+  auditEntries: { name: 'audit_entry', keys: { user_id: (r) => r.userId, event: (r) => r.event } },
   authorizationRequests: { name: 'authorization_request', keys: {} },
   authorizationCodes: { name: 'authorization_code', keys: {} },
   consents: { name: 'consent', keys: { user_id: (r) => r.userId } },
@@ -83,6 +83,7 @@ export function sqlStore(engine: SqlEngine): Store {
   const passkeys = open('passkeys')
   const upstreamIdentities = open('upstreamIdentities')
   const auditEntries = open('auditEntries')
+  const newestOfAll = auditEntries.newest()
   const consents = open('consents')
   const byEmail = users.finder('email')
   return {
@@ -103,7 +104,7 @@ export function sqlStore(engine: SqlEngine): Store {
       byRegisteredKey: async (jkt) => (await byRegisteredKey(jkt))[0],
       byOwner: clients.finder('owner_id'),
     },
-    users: { ...users, byEmail: async (email) => (await byEmail(email))[0] },
+    users: { ...users, byEmail: async (email) => (await byEmail(email))[0], any: users.any },
     sessions: {
       ...sessions,
       byCookie: async (digest) => (await byCookie(digest))[0],
@@ -112,7 +113,12 @@ export function sqlStore(engine: SqlEngine): Store {
     passkeys: { ...passkeys, byUser: passkeys.finder('user_id') },
     upstreamIdentities: { ...upstreamIdentities, byUser: upstreamIdentities.finder('user_id') },
     freezes: open('freezes'),
-    auditEntries: { ...auditEntries, byUser: auditEntries.finder('user_id') },
+    auditEntries: {
+      ...auditEntries,
+      newest: (page) => newestOfAll('', page),
+      newestOfUser: auditEntries.newest('user_id'),
+      newestOfEvent: auditEntries.newest('event'),
+    },
     authorizationRequests: open('authorizationRequests'),
     authorizationCodes: open('authorizationCodes'),
     consents: { ...consents, byUser: consents.finder('user_id') },
@@ -128,8 +134,14 @@ export function sqlStore(engine: SqlEngine): Store {
   }
 }
 
+/** Ids that are in the order of time begin with digits, fewer than these, so that every engine compares them alike. */
+const AFTER_ALL = '9'.repeat(32)
+
 interface SqlTable<R extends StoredRecord> extends Table<R> {
+  any(): Promise<boolean>
   all(): Promise<readonly R[]>
+  /** Those with a value in `column`, or all of them: the last ids first. */
+  newest(column?: string): (value: string, page: AuditPage) => Promise<readonly R[]>
   purge(now: number): Promise<number>
   finder(column: string): (value: string) => Promise<readonly R[]>
 }
@@ -154,6 +166,7 @@ function sqlTable<R extends StoredRecord>(engine: SqlEngine, { name, keys }: Tab
   const select = builder.selectFrom(name).select([...RECORD_COLUMNS])
   const get = engine.prepare(select.where('id', '=', '').compile())
   const all = engine.prepare(select.orderBy('id').compile())
+  const first = engine.prepare(select.limit(sql.lit(1)).compile())
   const remove = engine.prepare(builder.deleteFrom(name).where('id', '=', '').compile())
   const ended = builder.selectFrom(name).select('id').where('expires_at', '<=', 0).limit(sql.lit(PURGE_ROWS))
   const purge = engine.prepare(builder.deleteFrom(name).where('id', 'in', ended).compile())
@@ -178,7 +191,17 @@ function sqlTable<R extends StoredRecord>(engine: SqlEngine, { name, keys }: Tab
       const values = written.map(columnValue(next, next.version + 1, bodyOf(next)))
       return (await swap.run([...values, next.id, next.version])) === 1
     },
+    any: async () => (await first.all([])).length > 0,
     all: async () => (await all.all([])).map((row) => recordOf<R>(row)),
+    newest(column) {
+      const meant = column === undefined ? select : select.where(column, '=', '')
+      const page = meant.where('id', '>=', '').where('id', '<', '').orderBy('id', 'desc').limit(1)
+      const find = engine.prepare(page.compile())
+      return async (value, { from = '', before = AFTER_ALL, most }) => {
+        const keys = column === undefined ? [] : [value]
+        return (await find.all([...keys, from, before, most])).map((row) => recordOf<R>(row))
+      }
+    },
     delete: async (id) => (await remove.run([id])) === 1,
     purge: (now) => purge.run([now]),
     finder(column) {
