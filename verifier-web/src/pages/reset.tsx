@@ -72,8 +72,7 @@ export function resetSentPage(chrome: Chrome, { forSeconds }: ResetSentModel): s
   return document(
     chrome,
     sent.title,
-    <div class="outcome">
-      <Picture mood="still" />
+    <>
       <h1>{sent.title}</h1>
       <p class="lead">{say(sent.text, { time: duration(tag, forSeconds, 'up') })}</p>
       <p class="quiet">{sent.none}</p>
@@ -83,7 +82,7 @@ export function resetSentPage(chrome: Chrome, { forSeconds }: ResetSentModel): s
       <p class="next">
         <a href={`${chrome.base}/sign-in`}>{back}</a>
       </p>
-    </div>,
+    </>,
   )
 }
 
