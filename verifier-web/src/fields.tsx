@@ -2,6 +2,7 @@
 import type { ComponentChildren } from 'preact'
 import type { Chrome } from './layout.tsx'
 import { Form, Notice } from './parts.tsx'
+import { plural } from './sentence.ts'
 
 // As much as the server reads: who pastes or types more than the code, spaces and invisible marks too, is not cut short.
 const LONGEST_CODE = 64
@@ -83,6 +84,83 @@ export function OneTimeCode({ chrome, longest, value, invalid, about }: OneTimeC
         aria-invalid={invalid ? 'true' : undefined}
         aria-describedby={about}
       />
+    </>
+  )
+}
+
+interface EmailFieldProps {
+  readonly chrome: Chrome
+  readonly value: string | undefined
+  /** Browsers list passkeys here too, once the script has asked for them. */
+  readonly passkeys?: boolean
+  readonly readonly?: boolean
+  readonly invalid: boolean
+  /** Ids of what is said about it. */
+  readonly about: string | undefined
+}
+
+/** Who somebody says they are, ready for password managers. */
+export function EmailField({ chrome, value, passkeys = false, readonly = false, invalid, about }: EmailFieldProps) {
+  return (
+    <>
+      <label for="email">{chrome.locale.words.signIn.email}</label>
+      <input
+        id="email"
+        name="email"
+        type="email"
+        dir="ltr"
+        inputmode="email"
+        autocapitalize="none"
+        autocomplete={passkeys ? 'username webauthn' : 'username'}
+        autocorrect="off"
+        spellcheck={false}
+        value={value}
+        readonly={readonly}
+        required
+        aria-invalid={invalid ? 'true' : undefined}
+        aria-describedby={about}
+      />
+    </>
+  )
+}
+
+interface NewPasswordProps {
+  readonly chrome: Chrome
+  readonly email: string | undefined
+  /** In characters. */
+  readonly shortest: number
+  /** It cannot be taken, as what has the id `problem` says. */
+  readonly invalid: boolean
+}
+
+/** Whose password it is, and the field for it. For pages with the script `handy`. */
+export function NewPassword({ chrome, email, shortest, invalid }: NewPasswordProps) {
+  const { words, tag } = chrome.locale
+  const { password } = words
+  return (
+    <>
+      <label for="email">{words.signIn.email}</label>
+      {/* Password managers want to know whose password this is. */}
+      <input id="email" name="email" type="email" dir="ltr" autocomplete="username" value={email} readonly />
+      <label for="password">{password.field}</label>
+      <input
+        id="password"
+        name="password"
+        type="password"
+        dir="ltr"
+        autocomplete="new-password"
+        minlength={shortest}
+        required
+        aria-invalid={invalid ? 'true' : undefined}
+        aria-describedby={invalid ? 'problem hint' : 'hint'}
+      />
+      <p class="hint" id="hint">
+        {plural(tag, shortest, password.hint)}
+      </p>
+      <label class="choice" hidden data-show="password">
+        <input type="checkbox" />
+        <span>{password.show}</span>
+      </label>
     </>
   )
 }

@@ -1,6 +1,6 @@
 // Choosing a password: one field, and what a good one is. Nothing is asked twice; the script shows what was typed.
 import { accountPart } from '../account-parts.tsx'
-import { DevicesToo } from '../fields.tsx'
+import { DevicesToo, NewPassword } from '../fields.tsx'
 import type { Chrome } from '../layout.tsx'
 import type { Words } from '../locales/locale.ts'
 import { Form, Notice } from '../parts.tsx'
@@ -67,45 +67,4 @@ export function aboutPassword(chrome: Chrome, problem: PasswordProblem, shortest
   const { words, tag } = chrome.locale
   const said = words.password.problem
   return problem === 'too_short' ? plural(tag, shortest, said.short) : said[PROBLEMS[problem]]
-}
-
-interface NewPasswordProps {
-  readonly chrome: Chrome
-  readonly email: string | undefined
-  /** In characters. */
-  readonly shortest: number
-  /** It cannot be taken, as what has the id `problem` says. */
-  readonly invalid: boolean
-}
-
-/** Whose password it is, and the field for it. For pages with the script `handy`. */
-export function NewPassword({ chrome, email, shortest, invalid }: NewPasswordProps) {
-  const { words, tag } = chrome.locale
-  const { password } = words
-  return (
-    <>
-      <label for="email">{words.signIn.email}</label>
-      {/* Password managers want to know whose password this is. */}
-      <input id="email" name="email" type="email" dir="ltr" autocomplete="username" value={email} readonly />
-      <label for="password">{password.field}</label>
-      <input
-        id="password"
-        name="password"
-        type="password"
-        dir="ltr"
-        autocomplete="new-password"
-        minlength={shortest}
-        required
-        aria-invalid={invalid ? 'true' : undefined}
-        aria-describedby={invalid ? 'problem hint' : 'hint'}
-      />
-      <p class="hint" id="hint">
-        {plural(tag, shortest, password.hint)}
-      </p>
-      <label class="choice" hidden data-show="password">
-        <input type="checkbox" />
-        <span>{password.show}</span>
-      </label>
-    </>
-  )
 }

@@ -1,12 +1,12 @@
 // "Forgot your password?": asking for a message, the answer that is the same for everybody, and what the address in the
 // message leads to. Opening that changes nothing: programs that look into mail open everything.
-import { DevicesToo, OneTimeCode } from '../fields.tsx'
+import { DevicesToo, EmailField, NewPassword, OneTimeCode } from '../fields.tsx'
 import { Picture } from '../icons.tsx'
 import { type Chrome, document } from '../layout.tsx'
 import { Form, Notice } from '../parts.tsx'
 import { say, sayText } from '../sentence.ts'
 import { duration, toWait } from '../time.ts'
-import { aboutPassword, NewPassword, type PasswordProblem } from './password.tsx'
+import { aboutPassword, type PasswordProblem } from './password.tsx'
 
 export interface ForgotModel {
   /** What was typed before, kept in the field. */
@@ -17,8 +17,7 @@ export interface ForgotModel {
 
 /** Posts `email` to `/reset-password`. */
 export function forgotPage(chrome: Chrome, model: ForgotModel): string {
-  const { words } = chrome.locale
-  const { reset } = words
+  const { reset } = chrome.locale.words
   const { problem } = model
   const time = toWait(chrome.locale, model.retryAfterSeconds)
   return document(
@@ -33,22 +32,7 @@ export function forgotPage(chrome: Chrome, model: ForgotModel): string {
             {problem === 'format' ? reset.problem.format : say(reset.problem.tooMany, { time })}
           </Notice>
         )}
-        <label for="email">{words.signIn.email}</label>
-        <input
-          id="email"
-          name="email"
-          type="email"
-          dir="ltr"
-          inputmode="email"
-          autocapitalize="none"
-          autocomplete="username"
-          autocorrect="off"
-          spellcheck={false}
-          value={model.email}
-          required
-          aria-invalid={problem === 'format' ? 'true' : undefined}
-          aria-describedby={problem && 'problem'}
-        />
+        <EmailField chrome={chrome} value={model.email} invalid={problem === 'format'} about={problem && 'problem'} />
         <button type="submit" class="key">
           {reset.send}
         </button>

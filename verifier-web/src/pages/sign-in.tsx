@@ -1,5 +1,6 @@
 // Who is answering: a passkey first where the browser has any, else email and password, ready for password managers.
 // Accounts themselves live in the server; the code of a second factor is next door in code.tsx.
+import { EmailField } from '../fields.tsx'
 import { type Chrome, document } from '../layout.tsx'
 import { Code, Email, Form, Notice } from '../parts.tsx'
 import { PasskeyForm } from '../passkey.tsx'
@@ -118,28 +119,17 @@ function Problem({ chrome, model }: PartProps) {
 
 function PasswordForm({ chrome, model }: PartProps) {
   const { words } = chrome.locale
-  const about = model.problem === 'wrong' || model.problem === 'too_many'
-  const state = about
-    ? ({ 'aria-invalid': model.problem === 'wrong' ? 'true' : undefined, 'aria-describedby': 'problem' } as const)
-    : {}
+  const invalid = model.problem === 'wrong'
+  const about = invalid || model.problem === 'too_many' ? 'problem' : undefined
   return (
     <Form chrome={chrome} action="/sign-in" class="fields">
-      <label for="email">{words.signIn.email}</label>
-      <input
-        id="email"
-        name="email"
-        type="email"
-        dir="ltr"
-        inputmode="email"
-        autocapitalize="none"
-        // Browsers list passkeys here too, once the script has asked for them.
-        autocomplete={model.again === undefined && model.passkey !== undefined ? 'username webauthn' : 'username'}
-        autocorrect="off"
-        spellcheck={false}
+      <EmailField
+        chrome={chrome}
         value={model.email}
+        passkeys={model.again === undefined && model.passkey !== undefined}
         readonly={model.again !== undefined}
-        required
-        {...state}
+        invalid={invalid}
+        about={about}
       />
       <label for="password">{words.signIn.password}</label>
       <input
@@ -149,7 +139,8 @@ function PasswordForm({ chrome, model }: PartProps) {
         dir="ltr"
         autocomplete="current-password"
         required
-        {...state}
+        aria-invalid={invalid ? 'true' : undefined}
+        aria-describedby={about}
       />
       {model.forgot && (
         <p class="next forgot">
