@@ -1,12 +1,11 @@
 // /account/identities: accounts elsewhere that are added to one's own, and taken away.
 import { afterEach, beforeEach, describe, expect, it } from 'vitest'
 import { fakeHost } from '../support/fake-host.ts'
-import { type FakeUpstream, fakeUpstream, fetchOf } from '../support/fake-upstream.ts'
+import { ACME, type FakeUpstream, fakeUpstream, fetchOf, upstreamEntry } from '../support/fake-upstream.ts'
 import { type KeptLog, keptLog } from '../support/kept-log.ts'
 import { signedIn } from '../support/signed-in.ts'
 import { EMAIL, type TestBrowser, type TestServer, testConfig, testServer } from '../support/test-server.ts'
 
-const ACME = 'https://login.acme.example'
 const PAGE = '/account/identities'
 const START = '/sign-in/with/acme'
 const MINUTE = 60_000
@@ -17,13 +16,11 @@ let browser: TestBrowser
 let log: KeptLog
 
 beforeEach(async () => {
-  acme = await fakeUpstream(ACME)
+  acme = await fakeUpstream()
   acme.claims = { sub: 'ana-there', email: 'ana@acme.example', email_verified: true }
   log = keptLog()
   server = await testServer({
-    config: testConfig({
-      upstreams: [{ id: 'acme', name: 'Acme SSO', issuer: ACME, client_id: 'latchkey', accounts: 'create' }],
-    }),
+    config: testConfig({ upstreams: [upstreamEntry()] }),
     host: fakeHost({ startAt: Date.now() }),
     fetch: fetchOf(acme),
     logger: log.logger,

@@ -3,10 +3,9 @@
 import { afterEach, describe, expect, it } from 'vitest'
 import type { Store } from '../../server/src/oauth/store.ts'
 import { fakeHost } from '../support/fake-host.ts'
-import { type FakeUpstream, fakeUpstream, fetchOf } from '../support/fake-upstream.ts'
+import { ACME, type FakeUpstream, fakeUpstream, fetchOf, upstreamEntry } from '../support/fake-upstream.ts'
 import { EMAIL, type TestBrowser, type TestServer, testConfig, testServer } from '../support/test-server.ts'
 
-const ACME = 'https://login.acme.example'
 const GOOGLE = 'https://accounts.google.com'
 const VOUCHES = { email_domains: ['example.com'] }
 
@@ -23,9 +22,8 @@ async function setUp(
   issuer = ACME,
 ) {
   acme = await fakeUpstream(issuer)
-  const own = { id: 'acme', name: 'Acme SSO', issuer, client_id: 'latchkey', accounts: 'create', ...entry }
   server = await testServer({
-    config: testConfig({ upstreams: [own, ...more] }),
+    config: testConfig({ upstreams: [upstreamEntry(issuer, entry), ...more] }),
     host: fakeHost({ startAt: Date.now() }),
     fetch: fetchOf(acme),
   })

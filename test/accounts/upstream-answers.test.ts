@@ -2,11 +2,10 @@
 import { CompactSign, generateKeyPair, importJWK, type JWTPayload } from 'jose'
 import { afterEach, beforeEach, describe, expect, it } from 'vitest'
 import { fakeHost } from '../support/fake-host.ts'
-import { type FakeUpstream, fakeUpstream, fetchOf } from '../support/fake-upstream.ts'
+import { ACME, type FakeUpstream, fakeUpstream, fetchOf, upstreamEntry } from '../support/fake-upstream.ts'
 import { type KeptLog, keptLog } from '../support/kept-log.ts'
 import { type TestBrowser, type TestServer, testConfig, testServer } from '../support/test-server.ts'
 
-const ACME = 'https://login.acme.example'
 const BETA = 'https://beta.example/tenant'
 const START = '/sign-in/with/acme'
 const MINUTE = 60_000
@@ -17,20 +16,12 @@ let server: TestServer
 let browser: TestBrowser
 let log: KeptLog
 
-const entry = (id: string, name: string, issuer: string) => ({
-  id,
-  name,
-  issuer,
-  client_id: 'latchkey',
-  accounts: 'create',
-})
-
 beforeEach(async () => {
-  acme = await fakeUpstream(ACME)
+  acme = await fakeUpstream()
   beta = await fakeUpstream(BETA)
   log = keptLog()
   server = await testServer({
-    config: testConfig({ upstreams: [entry('acme', 'Acme SSO', ACME), entry('beta', 'Beta', BETA)] }),
+    config: testConfig({ upstreams: [upstreamEntry(), upstreamEntry(BETA, { id: 'beta', name: 'Beta' })] }),
     host: fakeHost({ startAt: Date.now() }),
     fetch: fetchOf(acme, beta),
     logger: log.logger,
@@ -291,7 +282,7 @@ describe('its metadata', () => {
     const tenant = await fakeUpstream('https://login.microsoftonline.com/72f988bf/v2.0')
     tenant.metadata = { issuer: 'https://login.microsoftonline.com/{tenantid}/v2.0' }
     const other = await testServer({
-      config: testConfig({ upstreams: [entry('acme', 'Acme SSO', tenant.issuer)] }),
+      config: testConfig({ upstreams: [upstreamEntry(tenant.issuer)] }),
       host: fakeHost({ startAt: Date.now() }),
       fetch: fetchOf(tenant),
     })

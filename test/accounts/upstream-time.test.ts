@@ -3,7 +3,7 @@ import { afterEach, describe, expect, it } from 'vitest'
 import { signedInAt } from '../../server/src/accounts/upstreams.ts'
 import { authorizeUrl, CODE_CLIENTS } from '../support/code-flow.ts'
 import { fakeHost } from '../support/fake-host.ts'
-import { type FakeUpstream, fakeUpstream, fetchOf } from '../support/fake-upstream.ts'
+import { ACME, type FakeUpstream, fakeUpstream, fetchOf } from '../support/fake-upstream.ts'
 import { EMAIL, type TestBrowser, type TestServer, testConfig, testServer } from '../support/test-server.ts'
 
 const SECOND = 1000
@@ -28,7 +28,6 @@ describe('the time of a sign-in elsewhere', () => {
 })
 
 describe('at a provider that', () => {
-  const ACME = 'https://login.acme.example'
   const GOOGLE = 'https://accounts.google.com'
   let acme: FakeUpstream
   let server: TestServer

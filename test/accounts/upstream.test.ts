@@ -2,6 +2,7 @@
 import { afterEach, describe, expect, it } from 'vitest'
 import { answerOf, authorizeUrl, CODE_CLIENTS, exchangeCode } from '../support/code-flow.ts'
 import { fakeHost } from '../support/fake-host.ts'
+import { upstreamEntry } from '../support/fake-upstream.ts'
 import {
   basic,
   ISSUER,
@@ -34,15 +35,7 @@ afterEach(async () => {
 async function setUp(entry: Record<string, unknown> = {}, options: UpstreamOptions = {}, config = {}) {
   upstream = await startUpstream(`${ISSUER}${START}/callback`, options)
   upstream.people.set('ben', BEN)
-  const acme = {
-    id: 'acme',
-    name: 'Acme SSO',
-    issuer: upstream.issuer,
-    client_id: 'latchkey',
-    client_secret: { env: 'ACME_SECRET' },
-    accounts: 'create',
-    ...entry,
-  }
+  const acme = upstreamEntry(upstream.issuer, { client_secret: { env: 'ACME_SECRET' }, ...entry })
   server = await testServer({
     config: testConfig({ upstreams: [acme], ...config }, { ACME_SECRET: UPSTREAM_SECRET }),
     // Two real clocks have to agree.

@@ -3,10 +3,10 @@
 import type { LightMyRequestResponse } from 'fastify'
 import { afterAll, beforeAll, describe, expect, it } from 'vitest'
 import { startSession } from '../../server/src/accounts/sessions.ts'
-import { fakeUpstream } from '../support/fake-upstream.ts'
+import { ACME, fakeUpstream } from '../support/fake-upstream.ts'
 import { type Route, routesOf } from '../support/routes.ts'
 import { EMAIL, ISSUER, PASSWORD, type TestBrowser, type TestServer, testServer } from '../support/test-server.ts'
-import { ACME, type WholeAccount, wholeAccount, wholeConfig } from '../support/whole-account.ts'
+import { type WholeAccount, wholeAccount, wholeConfig } from '../support/whole-account.ts'
 
 const SPOOFED = {
   host: 'evil.example:1337',
@@ -61,7 +61,7 @@ let routes: readonly Route[]
 const sent: string[] = []
 
 beforeAll(async () => {
-  const acme = await fakeUpstream(ACME)
+  const acme = await fakeUpstream()
   const webhook = { url: 'https://hooks.example.com/', secret: { env: 'HOOK' } }
   const config = wholeConfig(
     { listen: { trusted_proxies: ['127.0.0.1'] }, notices: { webhook } },

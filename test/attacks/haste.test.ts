@@ -3,17 +3,16 @@
 import { afterEach, expect, it } from 'vitest'
 import { appFrom } from '../support/authenticator-app.ts'
 import { fakeHost } from '../support/fake-host.ts'
-import { fakeUpstream } from '../support/fake-upstream.ts'
+import { fakeUpstream, upstreamEntry } from '../support/fake-upstream.ts'
 import { type TestBrowser, type TestServer, testConfig, testServer } from '../support/test-server.ts'
 
 let server: TestServer
 afterEach(() => server.close())
 
 it('LOG-04 a hundred and fifty made-up answers of another provider at once: it is asked a hundred times in our name', async () => {
-  const acme = await fakeUpstream('https://login.acme.example')
-  const entry = { id: 'acme', name: 'Acme', issuer: acme.issuer, client_id: 'latchkey', accounts: 'create' }
+  const acme = await fakeUpstream()
   server = await testServer({
-    config: testConfig({ upstreams: [entry], listen: { trusted_proxies: ['127.0.0.1'] } }),
+    config: testConfig({ upstreams: [upstreamEntry()], listen: { trusted_proxies: ['127.0.0.1'] } }),
     host: fakeHost({ startAt: Date.now() }),
     fetch: acme.fetch,
   })

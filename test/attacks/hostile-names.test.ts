@@ -15,7 +15,7 @@ import { startMailServer } from '../support/mail-server.ts'
 import { addPasskey } from '../support/passkey-pages.ts'
 import { softwarePasskey } from '../support/software-passkey.ts'
 import { ISSUER, type TestBrowser, type TestServer, testServer } from '../support/test-server.ts'
-import { ACME, wholeConfig } from '../support/whole-account.ts'
+import { wholeConfig } from '../support/whole-account.ts'
 
 /** In each kind of text; `header` is what of it fits into a header. */
 const NAMES = {
@@ -116,7 +116,7 @@ describe.each(KINDS)('hostile %s', (kind) => {
 
   beforeAll(async () => {
     mails = await startMailServer()
-    acme = await fakeUpstream(ACME)
+    acme = await fakeUpstream()
     acme.claims = { sub: text, name: text, email, email_verified: true, preferred_username: text }
     const notices = { smtp: { url: { env: 'SMTP' }, from: 'Northwind <no-reply@example.com>' } }
     server = await testServer({
@@ -245,7 +245,7 @@ describe.each(KINDS)('hostile %s', (kind) => {
 })
 
 it('NEG-15 LOG-03 an address that no mail program would take, or that nobody could read, is none and makes no account', async () => {
-  const acme = await fakeUpstream(ACME)
+  const acme = await fakeUpstream()
   server = await testServer({ config: wholeConfig(), host: fakeHost({ startAt: Date.now() }), fetch: acme.fetch })
   for (const unfit of ['a<b>@evil.example', 'a\u202Eb@evil.example', 'a\u200Bb@evil.example', 'a\u0000@evil.example']) {
     acme.claims = { ...acme.claims, sub: unfit, email: unfit }

@@ -6,7 +6,7 @@ import { addUser } from '../../server/src/accounts/users.ts'
 import type { User } from '../../server/src/oauth/records.ts'
 import { type AuthenticatorApp, appFrom } from '../support/authenticator-app.ts'
 import { fakeHost } from '../support/fake-host.ts'
-import { type FakeUpstream, fakeUpstream } from '../support/fake-upstream.ts'
+import { type FakeUpstream, fakeUpstream, upstreamEntry } from '../support/fake-upstream.ts'
 import { addPasskey } from '../support/passkey-pages.ts'
 import { softwarePasskey } from '../support/software-passkey.ts'
 import { EMAIL, PASSWORD, type TestBrowser, type TestServer, testConfig, testServer } from '../support/test-server.ts'
@@ -225,10 +225,9 @@ describe('who has a browser of the owner', () => {
 describe('who finds a browser that is signed in with another provider', () => {
   let acme: FakeUpstream
   beforeEach(async () => {
-    acme = await fakeUpstream('https://login.acme.example')
-    const entry = { id: 'acme', name: 'Acme', issuer: acme.issuer, client_id: 'latchkey', accounts: 'create' }
+    acme = await fakeUpstream()
     server = await testServer({
-      config: testConfig({ upstreams: [entry] }),
+      config: testConfig({ upstreams: [upstreamEntry()] }),
       host: fakeHost({ startAt: Date.now() }),
       fetch: acme.fetch,
     })

@@ -5,6 +5,7 @@ import type { Browser, Page } from 'playwright-core'
 import { afterAll, afterEach, beforeAll, beforeEach, describe, expect, it } from 'vitest'
 import { launchBrowser } from '../support/browser.ts'
 import { fakeHost } from '../support/fake-host.ts'
+import { upstreamEntry } from '../support/fake-upstream.ts'
 import { freePort } from '../support/server-process.ts'
 import { EMAIL, PASSWORD, type TestServer, testConfig, testServer } from '../support/test-server.ts'
 import { startUpstream, UPSTREAM_SECRET, type UpstreamProvider } from '../support/upstream-provider.ts'
@@ -24,12 +25,9 @@ describe('the company’s own sign-in, in a real browser', () => {
     issuer = `http://127.0.0.1:${port}`
     upstream = await startUpstream(`${issuer}/sign-in/with/acme/callback`)
     upstream.people.set('ben', { name: 'Ben', email: 'ben@acme.example', email_verified: true })
-    const acme = { id: 'acme', name: 'Acme SSO', issuer: upstream.issuer, client_id: 'latchkey', accounts: 'create' }
+    const acme = upstreamEntry(upstream.issuer, { client_secret: { env: 'ACME' } })
     server = await testServer({
-      config: testConfig(
-        { issuer, upstreams: [{ ...acme, client_secret: { env: 'ACME' } }] },
-        { ACME: UPSTREAM_SECRET },
-      ),
+      config: testConfig({ issuer, upstreams: [acme] }, { ACME: UPSTREAM_SECRET }),
       host: { ...fakeHost(), clock: { ...systemHost.clock, jump: () => undefined } },
     })
     await server.app.listen({ host: '127.0.0.1', port })

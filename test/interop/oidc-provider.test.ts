@@ -6,6 +6,7 @@ import { DeviceAgent, type DeviceAgentOptions, memoryCredentials, memoryKeys } f
 import { DEVICE_CODE_GRANT, type Host, systemHost } from '@latchkey/shared'
 import { Provider } from 'oidc-provider'
 import { afterEach, expect, it } from 'vitest'
+import { cookieFetch } from '../support/cookie-fetch.ts'
 
 let http: Server
 
@@ -51,18 +52,9 @@ afterEach(async () => {
 
 /** A browser without scripts: follows redirects, keeps cookies, sends the form that it sees. */
 async function approve(address: string): Promise<string> {
-  const cookies = new Map<string, string>()
+  const ask = cookieFetch()
   const go = async (url: string, form?: Record<string, string>): Promise<{ url: string; text: string }> => {
-    const answer = await fetch(url, {
-      redirect: 'manual',
-      headers: { cookie: [...cookies].map(([name, value]) => `${name}=${value}`).join('; ') },
-      ...(form ? { method: 'POST', body: new URLSearchParams(form) } : {}),
-    })
-    for (const cookie of answer.headers.getSetCookie()) {
-      const [, name = '', value = ''] = /^([^=]+)=([^;]*)/.exec(cookie) ?? []
-      if (value === '') cookies.delete(name)
-      else cookies.set(name, value)
-    }
+    const answer = await ask(url, form && { method: 'POST', body: new URLSearchParams(form) })
     const location = answer.headers.get('location')
     return location ? go(new URL(location, url).href) : { url, text: await answer.text() }
   }

@@ -3,6 +3,13 @@
 import { createHash } from 'node:crypto'
 import { type CryptoKey, exportJWK, generateKeyPair, SignJWT } from 'jose'
 
+export const ACME = 'https://login.acme.example'
+
+/** A provider in the configuration; whoever comes from there gets an account. `changes`: members that differ. */
+export function upstreamEntry(issuer: string = ACME, changes: Readonly<Record<string, unknown>> = {}) {
+  return { id: 'acme', name: 'Acme SSO', issuer, client_id: 'latchkey', accounts: 'create', ...changes }
+}
+
 export interface FakeUpstream {
   readonly issuer: string
   /** What its ID tokens say besides iss, aud, exp, iat and nonce; a member here replaces one of those. */
@@ -26,7 +33,7 @@ export interface FakeUpstream {
   authorize(address: string, answer?: Readonly<Record<string, string | undefined>>): string
 }
 
-export async function fakeUpstream(issuer: string): Promise<FakeUpstream> {
+export async function fakeUpstream(issuer: string = ACME): Promise<FakeUpstream> {
   const { publicKey, privateKey } = await generateKeyPair('ES256')
   const jwk = { ...(await exportJWK(publicKey)), kid: 'one', alg: 'ES256', use: 'sig' }
   const codes = new Map<string, { readonly nonce: string; readonly challenge: string; readonly redirectUri: string }>()

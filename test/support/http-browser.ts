@@ -1,5 +1,6 @@
 // A browser without scripts, over real HTTP: keeps cookies, follows redirects, sends the forms of the pages it saw.
 // Its twin for a server in the same process is in test-server.ts.
+import { cookieFetch } from './cookie-fetch.ts'
 import { EMAIL, encode, PASSWORD } from './test-server.ts'
 
 export interface HttpPage {
@@ -19,20 +20,10 @@ export interface HttpBrowser {
 }
 
 export function httpBrowser(origin: string): HttpBrowser {
-  const cookies = new Map<string, string>()
+  const ask = cookieFetch()
   let csrf = ''
   const send = async (path: string, init: RequestInit): Promise<HttpPage> => {
-    const cookie = [...cookies].map(([name, value]) => `${name}=${value}`).join('; ')
-    const answer = await fetch(new URL(path, origin), {
-      ...init,
-      headers: { ...init.headers, cookie },
-      redirect: 'manual',
-    })
-    for (const set of answer.headers.getSetCookie()) {
-      const [, name = '', value = ''] = /^([^=]+)=([^;]*)/.exec(set) ?? []
-      if (value === '') cookies.delete(name)
-      else cookies.set(name, value)
-    }
+    const answer = await ask(new URL(path, origin), init)
     const html = await answer.text()
     csrf = /name="csrf" value="([^"]+)"/.exec(html)?.[1] ?? csrf
     return { status: answer.status, html, location: answer.headers.get('location') ?? undefined }

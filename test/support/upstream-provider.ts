@@ -4,6 +4,7 @@ import { once } from 'node:events'
 import { createServer, type IncomingMessage, type ServerResponse } from 'node:http'
 import type { AddressInfo } from 'node:net'
 import { Provider } from 'oidc-provider'
+import { cookieFetch } from './cookie-fetch.ts'
 
 export const UPSTREAM_SECRET = 'acme: a secret/with+odd~characters, 40 of them'
 
@@ -106,19 +107,10 @@ async function interact(
 }
 
 function visitor(issuer: string): UpstreamVisitor {
-  const cookies = new Map<string, string>()
+  const ask = cookieFetch()
   let asked = 0
   const send = async (url: string, form?: Readonly<Record<string, string>>): Promise<string> => {
-    const answer = await fetch(url, {
-      redirect: 'manual',
-      headers: { cookie: [...cookies].map(([name, value]) => `${name}=${value}`).join('; ') },
-      ...(form ? { method: 'POST', body: new URLSearchParams(form) } : {}),
-    })
-    for (const cookie of answer.headers.getSetCookie()) {
-      const [, name = '', value = ''] = /^([^=]+)=([^;]*)/.exec(cookie) ?? []
-      if (value === '') cookies.delete(name)
-      else cookies.set(name, value)
-    }
+    const answer = await ask(url, form && { method: 'POST', body: new URLSearchParams(form) })
     const location = answer.headers.get('location')
     const text = await answer.text()
     if (location === null && answer.status >= 400) throw new Error(`${url}: ${answer.status} ${text}`)

@@ -5,10 +5,9 @@ import { startSession } from '../../server/src/accounts/sessions.ts'
 import type { StoredRecord } from '../../server/src/oauth/records.ts'
 import { digestOf } from '../../server/src/oauth/vault.ts'
 import { CODE_CLIENTS } from './code-flow.ts'
+import { ACME, upstreamEntry } from './fake-upstream.ts'
 import { createStoredClient } from './stored-client.ts'
 import { type TestBrowser, type TestServer, testConfig } from './test-server.ts'
-
-export const ACME = 'https://login.acme.example'
 
 const TV = {
   client_id: 'tv',
@@ -30,9 +29,11 @@ const BOX = {
 
 /** Everything that there are routes for is switched on; `changes` and `secrets` as for `testConfig`. */
 export function wholeConfig(changes: Record<string, unknown> = {}, secrets: Record<string, string> = {}) {
-  const acme = { id: 'acme', name: 'Acme', issuer: ACME, client_id: 'latchkey', accounts: 'create' }
   const registration = { scope: 'library:read' }
-  return testConfig({ clients: [TV, BOX, ...CODE_CLIENTS], registration, upstreams: [acme], ...changes }, secrets)
+  return testConfig(
+    { clients: [TV, BOX, ...CODE_CLIENTS], registration, upstreams: [upstreamEntry()], ...changes },
+    secrets,
+  )
 }
 
 export interface WholeAccount {
