@@ -4,7 +4,7 @@ import { writeFileSync } from 'node:fs'
 import { join } from 'node:path'
 import { afterEach, beforeEach, describe, expect, it } from 'vitest'
 import { REPORTS_PER_ACCOUNT, WINDOW_MS } from '../../server/src/oauth/containment.ts'
-import { FREEZE_MS } from '../../server/src/oauth/freezes.ts'
+import { FREEZE_MS, FREEZES_A_DAY } from '../../server/src/oauth/freezes.ts'
 import { type DpopClient, dpopClient } from '../support/dpop-client.ts'
 import {
   AWAY,
@@ -602,6 +602,49 @@ describe('how often', () => {
     await place.server.store.purge(place.server.host.clock.now())
     await reports(await place.start(CLIENT, { address: '203.0.113.77' }), 'stranger')
     expect(events('reported').at(-1)).toMatchObject({ frozen: true })
+  })
+
+  it('DEV-22 with however many accounts: one place is shut three hours a day; what began there is ended all the same', async () => {
+    for (let times = 0; times < 3 * FREEZES_A_DAY; times++) {
+      const link = await linked(await place.start(CLIENT), `guest${times}`)
+      await reports(await place.start(CLIENT), `stranger${times}`)
+      const frozen = times < FREEZES_A_DAY
+      expect(await starts({ client_id: CLIENT }, HOME)).toBe(frozen ? 429 : 200)
+      expect(await link.lives()).toBe(false)
+      expect(events('reported').at(-1)).toMatchObject({ links: 1, frozen })
+      if (frozen) await place.server.host.advance(FREEZE_MS)
+    }
+    // Another place, and another client there, have three of their own.
+    await reports(await place.start(CLIENT, { address: '203.0.113.7' }), 'stranger')
+    expect(await starts({ client_id: CLIENT }, '203.0.113.7')).toBe(429)
+    await reports(await place.start('allow'), 'another')
+    expect(await starts({ client_id: 'allow' }, HOME)).toBe(429)
+    await place.server.host.advance(WINDOW_MS - FREEZES_A_DAY * FREEZE_MS)
+    await place.server.store.purge(place.server.host.clock.now())
+    await reports(await place.start(CLIENT), 'late')
+    expect(await starts({ client_id: CLIENT }, HOME)).toBe(429)
+  })
+
+  it('DEV-22 so is one key, by whomever and wherever it is reported', async () => {
+    const device = await dpopClient(place.server)
+    const begins = (address: string) => device.post('/device_authorization', { client_id: CLIENT }, from(address))
+    const seen = []
+    for (let times = 0; times <= FREEZES_A_DAY; times++) {
+      const asked = await begins(`203.0.113.${times}`)
+      await reports({ ...asked.json(), clientId: CLIENT }, `stranger${times}`)
+      seen.push((await begins('198.51.100.99')).statusCode)
+      await place.server.host.advance(FREEZE_MS)
+    }
+    expect(seen).toEqual([429, 429, 429, 200])
+  })
+
+  it('DEV-22 many reports at once of one place take no more than there are, and it stays shut', async () => {
+    const started = await Promise.all(Array.from({ length: 5 }, () => place.start(CLIENT)))
+    const browsers = await Promise.all(started.map((_, index) => place.person(`stranger${index}`)))
+    for (const [index, browser] of browsers.entries()) await bring(browser, started[index] as Started)
+    await Promise.all(browsers.map((browser) => answer(browser, 'report')))
+    expect(await starts({ client_id: CLIENT }, HOME)).toBe(429)
+    for (const { frozen } of events('reported')) expect(frozen).toBe(true)
   })
 
   it('DEV-22 many reports of one account at once are counted all the same', async () => {

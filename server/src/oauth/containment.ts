@@ -3,30 +3,31 @@
 // flow looks for a freeze after writing it, and whoever redeems one looks for its end after writing the link, so each
 // of them either is found here or finds this.
 import { report, withdraw } from './device-request.ts'
-import { freeze } from './freezes.ts'
+import { freeze, takeOne } from './freezes.ts'
 import { unlink } from './links.ts'
 import type { Provider } from './provider.ts'
 import type { Decision, DeviceRequest } from './records.ts'
 import { type Step, update } from './store.ts'
 import { networkOf } from './throttle.ts'
-import { digestOf } from './vault.ts'
 
 /** How far back something counts as begun by the same. Requests are kept for so long. */
 export const WINDOW_MS = 24 * 60 * 60 * 1000
 
-/** So often in a window one account's word shuts others out: a stranger must not close a hotel for a day. */
+/** So often in a day one account's word shuts others out. Who has many accounts: see FREEZES_A_DAY. */
 export const REPORTS_PER_ACCOUNT = 3
 
 /** What a report did. */
 interface Contained {
-  /** Absent: only the reported request itself was refused. */
+  /** Whose. Absent: only the reported request itself was refused. */
   readonly contained?: DeviceRequest['contained']
+  /** Nothing more begins there for a while. */
+  readonly frozen: boolean
   /** Other requests that were ended, and links. */
   readonly requests: number
   readonly links: number
 }
 
-const NOTHING: Contained = { requests: 0, links: 0 }
+const NOTHING: Contained = { frozen: false, requests: 0, links: 0 }
 
 /**
  * Refuses the request, unless this person has, and contains whoever began it. False when it was allowed, reported before
@@ -52,9 +53,8 @@ export async function reportRequest(provider: Provider, requestId: string, decis
     }
   } finally {
     // Operators hear of it, also when the storage failed halfway.
-    const { contained, requests, links } = done
+    const { frozen, requests, links } = done
     const { clientId } = reported
-    const frozen = contained !== undefined
     provider.note({ event: 'reported', requestId, clientId, userId: decision.userId, requests, links, frozen })
   }
   return true
@@ -65,11 +65,12 @@ async function contain(provider: Provider, reported: DeviceRequest, userId: stri
   const now = host.clock.now()
   const { id: requestId, clientId, address, jkt, decision } = reported
   const contained = decision?.fromAfar ? 'network' : jkt === undefined ? undefined : 'key'
-  if (contained === undefined || !(await mayContain(provider, userId, now))) return NOTHING
+  if (contained === undefined) return NOTHING
+  if (!(await takeOne(store, `reports of ${userId}`, REPORTS_PER_ACCOUNT, now))) return NOTHING
 
   const why = { requestId, reportedBy: userId }
-  if (contained === 'network') await freeze(provider, 'network', reported, why, now)
-  await freeze(provider, 'key', reported, why, now)
+  const ofPlace = contained === 'network' && (await freeze(provider, 'network', reported, why, now))
+  const ofDevice = await freeze(provider, 'key', reported, why, now)
 
   const isMeant = (record: { clientId: string; createdAt: number }) =>
     record.clientId === clientId && record.createdAt >= now - WINDOW_MS
@@ -91,7 +92,7 @@ async function contain(provider: Provider, reported: DeviceRequest, userId: stri
   }
   let links = 0
   for (const { id } of families) if (await unlink(provider, id, 'report')) links += 1
-  return { contained, requests, links }
+  return { contained, frozen: contained === 'network' ? ofPlace : ofDevice, requests, links }
 }
 
 /**
@@ -108,15 +109,6 @@ function shutOut(
   if (!sameKey && request?.decision !== undefined && !request.decision.fromAfar) return { outcome: undefined }
   const { next } = withdraw(request, 'report')
   return next === undefined ? { outcome: undefined } : { next, outcome: next }
-}
-
-/** Each containment takes one of the account's places, and holds it for a day; the insert itself tells which is free. */
-async function mayContain({ store }: Provider, userId: string, now: number): Promise<boolean> {
-  for (let place = 0; place < REPORTS_PER_ACCOUNT; place++) {
-    const id = digestOf(`report ${place} of ${userId}`)
-    if (await store.spent.insert({ id, version: 0, expiresAt: now + WINDOW_MS })) return true
-  }
-  return false
 }
 
 function tellDevice({ news, deviceStarts }: Provider, requestId: string): void {

@@ -4,9 +4,13 @@ import { OAuthError } from './errors.ts'
 import type { Freeze } from './records.ts'
 import { type Store, update } from './store.ts'
 import { networkOf } from './throttle.ts'
-import type { Vault } from './vault.ts'
+import { digestOf, type Vault } from './vault.ts'
 
 export const FREEZE_MS = 60 * 60 * 1000
+
+/** So often in a day one client is frozen in one network, or with one key, whoever reports and however many they are. */
+export const FREEZES_A_DAY = 3
+const DAY_MS = 24 * 60 * 60 * 1000
 
 /** Who begins, as far as one can tell: the same client from the same network, or with the same key. */
 export interface Beginner {
@@ -37,16 +41,31 @@ export async function refuseFrozen({ store, vault }: Basis, beginner: Beginner, 
   }
 }
 
-/** From now on, for an hour. What is frozen already stays so until the later of both ends. */
+/** Takes one of `most` places, where one is free. Each is held for a day from when it was taken; the insert itself tells which is free. */
+export async function takeOne({ spent }: Store, of: string, most: number, now: number): Promise<boolean> {
+  for (let place = 0; place < most; place++) {
+    const id = digestOf(`${of}, ${place}`)
+    if (await spent.insert({ id, version: 0, expiresAt: now + DAY_MS })) return true
+  }
+  return false
+}
+
+/**
+ * From now on, for an hour. What is frozen already stays so until the later of both ends. Returns whether it is: what was
+ * frozen as often as may be is left as it is.
+ */
 export async function freeze(
   { store, vault }: Basis,
   what: Freeze['what'],
   beginner: Beginner,
   why: Pick<Freeze, 'requestId' | 'reportedBy'>,
   now: number,
-): Promise<void> {
+): Promise<boolean> {
   const id = freezeId(vault, what, beginner)
-  if (id === undefined) return
+  if (id === undefined) return false
+  if (!(await takeOne(store, `freeze of ${id}`, FREEZES_A_DAY, now))) {
+    return now < ((await store.freezes.get(id))?.expiresAt ?? 0)
+  }
   const record: Freeze = {
     id,
     version: 0,
@@ -63,6 +82,7 @@ export async function freeze(
         ? { outcome: old !== undefined }
         : { next: { ...record, version: old.version }, outcome: true },
     )
-    if (kept) return
+    if (kept) return true
   }
+  return true
 }

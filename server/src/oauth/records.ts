@@ -79,7 +79,7 @@ export interface DeviceRequest extends StoredRecord, Permission {
   readonly refused?: 'mismatch' | 'reported'
   /** It was ended from elsewhere, whatever was decided. `report`: somebody else's, of the same beginner. */
   readonly withdrawnBy?: 'person' | 'operator' | 'report'
-  /** Reported: what no further flow may begin from for a while. Absent when nothing was frozen. */
+  /** Reported: whose other codes and links were ended with it. Absent when nobody else's were looked for. */
   readonly contained?: Freeze['what']
   /** Named at redemption, before anything is issued: whoever inserts the family of this id has won. */
   readonly familyId?: string
