@@ -108,17 +108,21 @@ describe('every page', () => {
     }
   })
 
-  it('UX-07 a first visit, page and stylesheet together, stays under 14 KB compressed', () => {
-    for (const { name, html } of gallery) {
-      const size = gzipSync(html()).length + gzipSync(STYLESHEET.body).length
-      expect(size, name).toBeLessThan(14 * 1024)
+  it('UX-07 a first visit, the page as it is and its stylesheet compressed, stays under 14 KB', () => {
+    // Whoever is at their account has both stylesheets already.
+    const first = gallery
+      .map(({ name, html }) => ({ name, page: html() }))
+      .filter(({ page }) => !page.includes('/account.'))
+    expect(first.map(({ name }) => name)).toContain('link')
+    for (const { name, page } of first) {
+      expect(Buffer.byteLength(page) + gzipSync(STYLESHEET.body).length, name).toBeLessThan(14 * 1024)
     }
   })
 
   it('UX-07 the words are a person’s: no jargon, no "please", no "successfully", nothing "scanned"', () => {
     const said = JSON.stringify(ENGLISH.words).replace(/\{\w+\}/g, '')
     const values = [...said.matchAll(/:"([^"]*)"/g)].map(([, value]) => value).join('\n')
-    expect(values).not.toMatch(/please|success|scan|\b(client|scope|grant|token|authori[sz]|credential|session)/i)
+    expect(values).not.toMatch(/please|success|scanned|\b(client|scope|grant|token|authori[sz]|credential|session)/i)
   })
 })
 
@@ -196,10 +200,10 @@ describe('the decision page', () => {
       'Started 40 seconds ago',
       'On the same network as this phone',
       'Its code came with a link',
-      'Signs in to Northwind TV',
       'Its screen must show WDJB-MJHT',
       'Living room TV',
       'says it is Northwind N55 · app 4.2',
+      'Signs in to Northwind TV',
       'Its own words, not checked',
       'It will be able to',
       'See your library',
@@ -233,8 +237,7 @@ describe('the decision page', () => {
     const able = 'It will be able to'
     expectInOrder(text(device({ identity: ['email', 'profile'] })), [
       able,
-      'See your name',
-      'See your email address',
+      'See your name and email address',
       'See your library',
     ])
     const email = text(device({ identity: ['email'], permissions: [], staysSignedIn: false }))
@@ -279,11 +282,11 @@ describe('the decision page', () => {
     const page = device({ network: 'suspicious', proof: { kind: 'number', choices: ['58', '17', '92'] } })
     expectInOrder(text(page), [
       'Check the screen',
+      'Which number does the device show?',
       'Its code is WDJB-MJHT',
       'Living room TV',
       'It will be able to',
       'as ana@example.com Switch',
-      'Which number does the device show?',
       'You have one try.',
       '58',
       '17',
@@ -318,13 +321,13 @@ describe('the decision page', () => {
     expect(page).toMatch(/<input id="letters"[^>]* aria-invalid="true" aria-describedby="problem hint"/)
   })
 
-  it('DEV-19 a tick stands before the name only where who asks has proven it', () => {
-    const unproven = 'We can’t check that it’s really this app'
-    const name = /icon (\w+)"(?:(?!icon ).)*Signs in to/
-    expect(text(device())).toContain(`Signs in to Northwind TV ${unproven}`)
-    expect(name.exec(device())?.[1]).toBe('eye')
-    expect(text(device({ proven: true }))).not.toContain(unproven)
-    expect(name.exec(device({ proven: true }))?.[1]).toBe('tick')
+  it('DEV-19 what it signs in to is a fact only where who asks has proven it, and else among its own words', () => {
+    const own = 'Signs in to Northwind TV Its own words, not checked'
+    const fact = /icon tick"(?:(?!icon ).)*Signs in to/
+    expect(text(device())).toContain(own)
+    expect(device()).not.toMatch(fact)
+    expect(text(device({ proven: true }))).not.toContain(own)
+    expect(device({ proven: true })).toMatch(fact)
   })
 
   it('UX-06 time left rounds down and turns into a warning below 60 s', () => {
@@ -337,10 +340,10 @@ describe('the decision page', () => {
     expect(text(device({ expiresInSeconds: -3 }))).toContain('Only 0 seconds left')
   })
 
-  it('WEB-04 a device that says nothing gets the registered name, and nothing is called unchecked', () => {
+  it('WEB-04 a device that says nothing gets the registered name, which nobody can check', () => {
     const { name: _n, model: _m, software: _s, ...silent } = TV
     const page = text(devicePage(chrome, silent))
-    expect(page).toContain('Northwind TV says nothing about itself')
+    expect(page).toContain('Northwind TV says nothing about itself We can’t check that it’s really this app')
     expect(page).not.toContain('not checked')
   })
 
@@ -367,8 +370,7 @@ describe('the consent page', () => {
       'Say yes only if you started this.',
       'Goes back to app.example.com',
       'It will be able to',
-      'See your name',
-      'See your email address',
+      'See your name and email address',
       'See your library',
       'Stay signed in until you remove it',
       'as ana@example.com Switch',

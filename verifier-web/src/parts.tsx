@@ -138,14 +138,13 @@ export function Claims({ details }: ClaimsProps) {
   )
 }
 
-/** What the pages say in their own words, in this order: what is told of the account, and becoming a device of its own. */
-const IDENTITY = ['profile', 'email', 'enroll'] as const
-type Identity = (typeof IDENTITY)[number]
+/** What is told of the account. */
+const TOLD = ['profile', 'email'] as const
 
 /** What a yes gives away, or gave. */
 export interface Given {
-  /** What it is told of the account. */
-  readonly identity: readonly Identity[]
+  /** What the pages say in their own words: what it is told of the account, and becoming a device of its own. */
+  readonly identity: readonly ((typeof TOLD)[number] | 'enroll')[]
   /** Sentences, each an ability: "See your library". */
   readonly permissions: readonly string[]
   readonly staysSignedIn: boolean
@@ -164,11 +163,13 @@ interface AbilitiesProps {
 export function Abilities({ chrome, title, given, nothingMore }: AbilitiesProps) {
   const { identity, permissions, staysSignedIn } = given
   const { able } = chrome.locale.words
-  const sentences: (string | undefined)[] = [
-    ...IDENTITY.filter((part) => identity.includes(part)).map((part) => able[part]),
-    ...permissions.map((sentence) => oneLine(sentence, LONGEST_PERMISSION)),
+  const told = TOLD.filter((part) => identity.includes(part))
+  const sentences = [
+    ...(told.length > 1 ? [able.profileAndEmail] : told.map((part) => able[part])),
+    ...(identity.includes('enroll') ? [able.enroll] : []),
+    ...permissions.flatMap((sentence) => oneLine(sentence, LONGEST_PERMISSION) ?? []),
+    ...(staysSignedIn ? [able.stay] : []),
   ]
-  if (staysSignedIn) sentences.push(able.stay)
   if (sentences.length === 0) sentences.push(nothingMore)
   return (
     <section class="abilities" aria-labelledby="abilities">

@@ -149,6 +149,7 @@ export const de: Locale = {
       title: 'Das erlaubst du',
       profile: 'Deinen Namen sehen',
       email: 'Deine E-Mail-Adresse sehen',
+      profileAndEmail: 'Deinen Namen und deine E-Mail-Adresse sehen',
       enroll: 'Sich als dein Gerät einrichten',
       stay: 'Angemeldet bleiben, bis du das beendest',
     },

@@ -148,6 +148,7 @@ export const es: Locale = {
       title: 'Podrá',
       profile: 'Ver tu nombre',
       email: 'Ver tu correo electrónico',
+      profileAndEmail: 'Ver tu nombre y tu correo electrónico',
       enroll: 'Configurarse como dispositivo tuyo',
       stay: 'Mantener el acceso hasta que se lo quites',
     },

@@ -152,6 +152,7 @@ export const fr: Locale = {
       title: 'Ce que vous autorisez',
       profile: 'Voir votre nom',
       email: 'Voir votre adresse e-mail',
+      profileAndEmail: 'Voir votre nom et votre adresse e-mail',
       enroll: 'Se configurer comme l’un de vos appareils',
       stay: 'Garder cet accès jusqu’à ce que vous le retiriez',
     },

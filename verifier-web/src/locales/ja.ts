@@ -148,6 +148,7 @@ export const ja: Locale = {
       title: 'できるようになること',
       profile: '名前を見る',
       email: 'メールアドレスを見る',
+      profileAndEmail: '名前とメールアドレスを見る',
       enroll: 'あなたのデバイスとして登録する',
       stay: '取り外すまでログインしたままでいる',
     },

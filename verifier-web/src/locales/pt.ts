@@ -148,6 +148,7 @@ export const pt: Locale = {
       title: 'Ele vai poder',
       profile: 'Ver seu nome',
       email: 'Ver seu endereço de e-mail',
+      profileAndEmail: 'Ver seu nome e endereço de e-mail',
       enroll: 'Configurar-se como um dispositivo seu',
       stay: 'Continuar conectado até você remover',
     },

@@ -145,6 +145,7 @@ export const zh: Locale = {
       title: '它将可以',
       profile: '查看你的名字',
       email: '查看你的电子邮件地址',
+      profileAndEmail: '查看你的名字和电子邮件地址',
       enroll: '将自己设置为你的设备',
       stay: '保持登录，直到你将它移除',
     },

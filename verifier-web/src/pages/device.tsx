@@ -55,7 +55,10 @@ export function devicePage(chrome: Chrome, model: DeviceModel): string {
     title,
     <>
       <h1>{proof ? words.device.check.title : words.device.title}</h1>
-      <p class="lead">{proof ? words.device.check.lead : words.device.lead}</p>
+      {/* A question that is asked further down would be met by a reader who has not looked at the screen. */}
+      <p class="lead" id="lead">
+        {proof?.kind === 'number' ? words.device.check.number : proof ? words.device.check.lead : words.device.lead}
+      </p>
       <Facts chrome={chrome} model={model} />
       {proof?.kind !== 'number' && (
         <figure class="screen">
@@ -74,7 +77,7 @@ export function devicePage(chrome: Chrome, model: DeviceModel): string {
       <Answers chrome={chrome} proof={proof} />
       <Live chrome={chrome} shows="open" seconds={model.expiresInSeconds} />
     </>,
-    ['live'],
+    ['live', 'steady'],
   )
 }
 
@@ -83,12 +86,12 @@ interface PartProps {
   readonly model: DeviceModel
 }
 
-/** Who asks, in its own words. */
+/** Who asks, in its own words. What it signs in to is one of them, unless it has proven that. */
 function Asker({ chrome, model }: PartProps) {
   const { words } = chrome.locale
   const name = oneLine(model.name)
   const details = [oneLine(model.model), oneLine(model.software)].filter((detail) => detail !== undefined)
-  const claim = <Claims details={details} />
+  const isSilent = name === undefined && details.length === 0
   return (
     <div class="device">
       <Screen />
@@ -96,12 +99,27 @@ function Asker({ chrome, model }: PartProps) {
         <p class="name">
           <bdi>{name ?? oneLine(model.client)}</bdi>
         </p>
-        {details.length > 0 && <p class="claim">{say(words.device.says, { claim })}</p>}
-        {details.length === 0 && name === undefined && <p class="claim">{words.device.saysNothing}</p>}
-        {(details.length > 0 || name !== undefined) && <p class="unverified">{words.device.unverified}</p>}
+        {details.length > 0 && <p class="claim">{say(words.device.says, { claim: <Claims details={details} /> })}</p>}
+        {isSilent && <p class="claim">{words.device.saysNothing}</p>}
+        {!model.proven && name !== undefined && (
+          <p class="claim">
+            <Target chrome={chrome} model={model} />
+          </p>
+        )}
+        {!isSilent && <p class="unverified">{words.device.unverified}</p>}
+        {isSilent && !model.proven && <p class="claim">{words.device.unproven}</p>}
       </div>
     </div>
   )
+}
+
+function Target({ chrome, model }: PartProps) {
+  const client = (
+    <strong>
+      <bdi>{oneLine(model.client)}</bdi>
+    </strong>
+  )
+  return <>{say(chrome.locale.words.device.client, { client })}</>
 }
 
 function Facts({ chrome, model }: PartProps) {
@@ -132,19 +150,14 @@ function Facts({ chrome, model }: PartProps) {
           <span>{say(words.device.codeIs, { code: <Code value={model.userCode} /> })}</span>
         </li>
       )}
-      <li>
-        {model.proven ? <Tick /> : <Eye />}
-        <span>
-          {say(words.device.client, {
-            client: (
-              <strong>
-                <bdi>{oneLine(model.client)}</bdi>
-              </strong>
-            ),
-          })}
-          {!model.proven && <small>{words.device.unproven}</small>}
-        </span>
-      </li>
+      {model.proven && (
+        <li>
+          <Tick />
+          <span>
+            <Target chrome={chrome} model={model} />
+          </span>
+        </li>
+      )}
     </ul>
   )
 }
@@ -281,13 +294,12 @@ function Numbers({ chrome, choices }: { readonly chrome: Chrome; readonly choice
   const { check } = chrome.locale.words.device
   return (
     <>
-      <h2 id="question">{check.number}</h2>
       <p class="hint" id="hint">
         {check.numberHint}
       </p>
       <Form chrome={chrome} action="/link/device" class="numbers">
         {choices.map((number) => (
-          <button key={number} type="submit" name="number" value={number} aria-describedby="question hint">
+          <button key={number} type="submit" name="number" value={number} aria-describedby="lead hint">
             <bdi dir="ltr">{number}</bdi>
           </button>
         ))}
