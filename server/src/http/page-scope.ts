@@ -5,6 +5,7 @@ import { OAuthError } from '../oauth/errors.ts'
 import type { Form } from '../oauth/parameters.ts'
 import type { Provider } from '../oauth/provider.ts'
 import { StoreUnavailable } from '../oauth/store.ts'
+import { assetRoutes } from './assets.ts'
 import { FormError, parseForm } from './form.ts'
 import { languagesFrom, localeFor } from './language-choice.ts'
 import { FORM_TYPE } from './oauth-scope.ts'
@@ -42,9 +43,6 @@ declare module 'fastify' {
   }
 }
 
-/** An SVG file that is opened by itself is a document: this one may not do anything. */
-const DRAWING_POLICY = "default-src 'none'; style-src 'unsafe-inline'; frame-ancestors 'none'; sandbox"
-
 /** Whose pages these are: a part of the configuration. */
 export interface Look {
   readonly name: string
@@ -62,6 +60,8 @@ export interface Pages {
   readonly secure: boolean
   /** The frame of a page for this request; `subject` ties its forms to what it shows, `clientId` says for whom it is. */
   chrome(request: FastifyRequest, subject?: string, clientId?: string): Chrome
+  /** The same without who is signed in: whoever holds a message acts on its page, not this browser's account. */
+  anybody(request: FastifyRequest, subject?: string): Chrome
   show(reply: FastifyReply, html: string, status?: number): FastifyReply
   go(reply: FastifyReply, path: string): FastifyReply
   /** 429, with the time to wait said in the header. */
@@ -133,10 +133,16 @@ export function speakToPeople(app: FastifyInstance, provider: Provider, look: Lo
         ...(account === undefined ? {} : { account: { email: account.email, name: account.name } }),
       }
     },
+    anybody(request, subject) {
+      const { account: _, ...chrome } = pages.chrome(request, subject)
+      return chrome
+    },
     show(reply, html, status = 200) {
       const { authorization, logout } = reply.request.visitor?.visit.errand ?? {}
       const goesTo = authorization?.redirectUri ?? logout?.redirectUri
       if (goesTo !== undefined) reply.header('Content-Security-Policy', `${policy} ${sourceOf(goesTo)}`)
+      // Never compressed, unlike what it loads: a page says back what somebody sent, beside its form's token, and how far
+      // the one shortens the other is heard from outside (BREACH).
       return reply.code(status).type('text/html; charset=utf-8').send(html)
     },
     // 303: a form with a password in it is never sent on (RFC 9700 §4.12).
@@ -146,13 +152,7 @@ export function speakToPeople(app: FastifyInstance, provider: Provider, look: Lo
       return pages.show(reply, html, 429)
     },
   }
-  for (const asset of [...ASSETS, ...assetsOf(look)]) {
-    app.get(asset.path, (_request, reply) => {
-      if (asset.type === 'image/svg+xml') reply.header('Content-Security-Policy', DRAWING_POLICY)
-      // The name holds a digest of what is in it.
-      return reply.header('Cache-Control', 'public, max-age=31536000, immutable').type(asset.type).send(asset.body)
-    })
-  }
+  assetRoutes(app, [...ASSETS, ...assetsOf(look)])
   return pages
 }
 
