@@ -61,7 +61,7 @@ import { type Every, everyInterval } from './ops/interval.ts'
 import type { Log } from './ops/log.ts'
 import { createNotices, type Notices, type NoticeWriter } from './ops/notices.ts'
 import { openPlaces } from './ops/places.ts'
-import { steadyClock } from './ops/steady-clock.ts'
+import { steadyClock, warnOfLateClock } from './ops/steady-clock.ts'
 import { localNews } from './push/local-news.ts'
 
 const BODY_LIMIT_BYTES = 16 * 1024
@@ -175,6 +175,7 @@ export async function buildApp(parts: Parts): Promise<FastifyInstance> {
   const provider = await openProvider(parts, (event) => {
     for (const listen of listeners) listen(event)
   })
+  await warnOfLateClock(parts.store, provider.host.clock, app.log)
   const audit = createAuditTrail(parts.store, provider.host, app.log)
   listeners.push(audit.note)
   const notices = noticesOf(parts, provider, app.log)

@@ -4,6 +4,7 @@ import { decodeJwt } from 'jose'
 import { afterEach, beforeEach, describe, expect, it } from 'vitest'
 import { digestOf } from '../../server/src/oauth/vault.ts'
 import { fakeHost } from '../support/fake-host.ts'
+import { keptLog } from '../support/kept-log.ts'
 import { titleOf } from '../support/page-text.ts'
 import { signedIn } from '../support/signed-in.ts'
 import { createStoredClient } from '../support/stored-client.ts'
@@ -249,6 +250,25 @@ describe('a server that stops in between', () => {
     for (const [name, value] of browser.cookies) same.cookies.set(name, value)
     expect((await same.open('/link')).body).toContain('ana@example.com')
     await after.close()
+  })
+
+  it('NEG-10 one that starts with its clock turned back says so, and one whose clock is right says nothing', async () => {
+    const config = await testConfig({ database: `sqlite:${join(folder, 'latchkey.db')}` })
+    const host = fakeHost()
+    const started = async () => {
+      const log = keptLog()
+      const server = await testServer({ config, host, logger: log.logger })
+      await server.link()
+      await server.close()
+      return log.events('clock_behind').map(({ level, seconds }) => ({ level, seconds }))
+    }
+    expect(await started()).toEqual([])
+    await host.advance(HOUR)
+    expect(await started()).toEqual([])
+    host.clock.jump(-MINUTE)
+    expect(await started()).toEqual([])
+    host.clock.jump(-HOUR)
+    expect(await started()).toEqual([{ level: 40, seconds: 3660 }])
   })
 
   it('NEG-11 stopped between redeeming and issuing: one more poll gives the tokens, once', async () => {
