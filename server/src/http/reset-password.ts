@@ -61,24 +61,26 @@ export function resetPasswordRoutes(
     // The form's token is of this visit.
     pages.cookies.keep(reply, visitor, visitor.visit.errand)
     const email = visitor.signedIn?.user.email
-    return pages.show(reply, forgotPage(frame(request), email === undefined ? {} : { email }))
+    return pages.show(reply, forgotPage(pages.anybody(request), email === undefined ? {} : { email }))
   })
 
   app.post(PATH, (request, reply) => {
     const typed = ownForm(request).get('email')?.[0] ?? ''
     const email = normaliseEmail(typed)
     if (email === undefined)
-      return pages.show(reply, forgotPage(frame(request), { email: typed, problem: 'format' }), 400)
+      return pages.show(reply, forgotPage(pages.anybody(request), { email: typed, problem: 'format' }), 400)
     const wait = asks.take(email, networkOf(request.ip))
     if (wait > 0) {
-      const html = forgotPage(frame(request), { email: typed, problem: 'too_many', retryAfterSeconds: wait })
+      const html = forgotPage(pages.anybody(request), { email: typed, problem: 'too_many', retryAfterSeconds: wait })
       return pages.showThrottled(reply, html, wait)
     }
     send(request, email)
     return pages.go(reply, SENT)
   })
 
-  app.get(SENT, (request, reply) => pages.show(reply, resetSentPage(frame(request), { forSeconds: RESET_SECONDS })))
+  app.get(SENT, (request, reply) =>
+    pages.show(reply, resetSentPage(pages.anybody(request), { forSeconds: RESET_SECONDS })),
+  )
 
   // Longer than the router lets a named part of an address be.
   app.get<{ Params: { '*': string } }>(`${PATH}/*`, async (request, reply) => {
@@ -164,17 +166,11 @@ export function resetPasswordRoutes(
   function chooseHtml(request: FastifyRequest, reset: Reset, user: User, more: Partial<ResetModel>) {
     const { email, secondFactor } = user
     const model = { email, shortest: passwords.shortest(user), secondFactor: secondFactor !== undefined, ...more }
-    return resetPage(frame(request, subjectOf(reset)), model)
+    return resetPage(pages.anybody(request, subjectOf(reset)), model)
   }
 
   function gone(request: FastifyRequest, reply: FastifyReply) {
-    return pages.show(reply, goneResetPage(frame(request)), 404)
-  }
-
-  /** Without who is signed in: whoever holds the message acts here, not this browser's account. */
-  function frame(request: FastifyRequest, subject?: string) {
-    const { account: _, ...chrome } = pages.chrome(request, subject)
-    return chrome
+    return pages.show(reply, goneResetPage(pages.anybody(request)), 404)
   }
 }
 

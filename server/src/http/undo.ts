@@ -23,7 +23,7 @@ export function undoRoutes(app: FastifyInstance, provider: Provider, pages: Page
     const { undo } = request.visitor.visit.errand
     const found = undo === undefined ? undefined : await findUndoable(provider, undo)
     if (undo === undefined || found === undefined) return gone(request, reply)
-    return pages.show(reply, undoPage(frame(request, subjectOf(undo)), await shown(found)))
+    return pages.show(reply, undoPage(pages.anybody(request, subjectOf(undo)), await shown(found)))
   })
 
   app.post(UNDO_PATH, async (request, reply) => {
@@ -39,7 +39,7 @@ export function undoRoutes(app: FastifyInstance, provider: Provider, pages: Page
     await undoLink(provider, undo)
     pages.cookies.keep(reply, request.visitor, {})
     const upToSeconds = Math.max(limits.userTokenSeconds, found.enrolled === undefined ? 0 : limits.clientTokenSeconds)
-    return pages.show(reply, undonePage(frame(request), { name: label ?? name ?? client, upToSeconds }))
+    return pages.show(reply, undonePage(pages.anybody(request), { name: label ?? name ?? client, upToSeconds }))
   })
 
   async function shown({ family, enrolled }: Undoable) {
@@ -59,13 +59,7 @@ export function undoRoutes(app: FastifyInstance, provider: Provider, pages: Page
   }
 
   function gone(request: FastifyRequest, reply: FastifyReply) {
-    return pages.show(reply, goneUndoPage(frame(request)), 404)
-  }
-
-  /** Without who is signed in: whoever holds the notice acts here, not this browser's account. */
-  function frame(request: FastifyRequest, subject?: string) {
-    const { account: _, ...chrome } = pages.chrome(request, subject)
-    return chrome
+    return pages.show(reply, goneUndoPage(pages.anybody(request)), 404)
   }
 }
 
