@@ -600,7 +600,7 @@ export const es: Locale = {
       resetNothing: 'Si no lo pediste, no hay nada que hacer: no ha cambiado nada.',
       resetElsewhere: 'Entras sin contraseña',
       resetWays: 'Entras con',
-      resetAsk: 'Tu contraseña no se cambia por correo',
+      resetAsk: 'Tu contraseña no se puede cambiar por correo',
       resetAskHow: 'Pide una nueva a quien se ocupa de este servicio.',
       claim: 'Dice llamarse',
       quoted: '«{name}»',

@@ -605,7 +605,7 @@ export const fr: Locale = {
       resetNothing: 'Si vous n’avez rien demandé, il n’y a rien à faire : rien n’a changé.',
       resetElsewhere: 'Vous vous connectez sans mot de passe',
       resetWays: 'Vous vous connectez avec',
-      resetAsk: 'Votre mot de passe ne se change pas par e-mail',
+      resetAsk: 'Votre mot de passe ne peut pas être changé par e-mail',
       resetAskHow: 'Demandez-en un nouveau à la personne qui s’occupe de ce service.',
       claim: 'Il dit s’appeler',
       quoted: '« {name} »',

@@ -600,7 +600,7 @@ export const pt: Locale = {
       resetNothing: 'Se você não pediu isto, não há nada a fazer: nada mudou.',
       resetElsewhere: 'Você entra sem senha',
       resetWays: 'Você entra com',
-      resetAsk: 'Sua senha não é trocada por e-mail',
+      resetAsk: 'Sua senha não pode ser trocada por e-mail',
       resetAskHow: 'Peça uma nova a quem cuida deste serviço.',
       claim: 'Diz se chamar',
       quoted: '“{name}”',
