@@ -41,6 +41,7 @@ import { createSignInPage } from './http/sign-in-page.ts'
 import { passkeySignInRoutes } from './http/sign-in-passkey.ts'
 import { upstreamRoutes } from './http/sign-in-upstream.ts'
 import { tokenRoute } from './http/token.ts'
+import { keepToHttps } from './http/transport.ts'
 import { undoRoutes } from './http/undo.ts'
 import { userinfoRoutes } from './http/userinfo.ts'
 import { webSockets } from './http/web-sockets.ts'
@@ -183,6 +184,7 @@ export async function buildApp(parts: Parts): Promise<FastifyInstance> {
   const base = new URL(config.issuer).pathname.replace(/\/$/, '')
   const every = parts.every ?? everyInterval
 
+  keepToHttps(app, config.issuer)
   const sockets = webSockets(app)
   await describeRoutes(app, config.issuer, base)
   publishedRoutes(app, provider, base)

@@ -1,5 +1,7 @@
+import { STYLESHEET } from '@latchkey/verifier-web'
 import { afterAll, afterEach, beforeAll, beforeEach, describe, expect, it } from 'vitest'
 import { digestOf } from '../../server/src/oauth/vault.ts'
+import { sendRaw } from '../support/raw-http.ts'
 import { signedIn } from '../support/signed-in.ts'
 import { EMAIL, PASSWORD, type TestBrowser, type TestServer, testConfig, testServer } from '../support/test-server.ts'
 
@@ -36,10 +38,22 @@ describe('browser sessions over https', () => {
     expect(Buffer.from(id, 'base64url').length).toBeGreaterThanOrEqual(16)
   })
 
-  it('SES-05 pages carry HSTS of a year or more', async () => {
-    const page = await server.browser(https).open('/link')
-    const [, seconds] = /max-age=(\d+)/.exec(String(page.headers['strict-transport-security'])) ?? []
-    expect(Number(seconds)).toBeGreaterThanOrEqual(365 * 24 * 3600)
+  it('SES-05 every answer over https carries HSTS of a year or more, and none over plain http (RFC 6797 §7.2)', async () => {
+    const asked = ['/link', '/nowhere', '/userinfo', '/token', '/jwks', '/.well-known/openid-configuration', '/healthz']
+    for (const url of [...asked, STYLESHEET.path]) {
+      const safe = await server.app.inject({ url, headers: https })
+      const [, seconds] = /max-age=(\d+)/.exec(String(safe.headers['strict-transport-security'])) ?? []
+      expect([url, Number(seconds) >= 365 * 24 * 3600]).toEqual([url, true])
+      // As the proxy says, or as nobody says whom one could believe.
+      for (const plain of [
+        { headers: {} },
+        { headers: { 'x-forwarded-proto': 'http' } },
+        { headers: https, remoteAddress: '203.0.113.9' },
+      ]) {
+        const { headers } = await server.app.inject({ url, ...plain })
+        expect([url, headers['strict-transport-security']]).toEqual([url, undefined])
+      }
+    }
   })
 
   it.each([

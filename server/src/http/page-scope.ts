@@ -30,9 +30,6 @@ export const PAGE_HEADERS = {
   'Cache-Control': 'no-store',
 } as const
 
-/** Two years, as browsers' preload lists ask. */
-const STRICT_TRANSPORT = 'max-age=63072000'
-
 declare module 'fastify' {
   interface FastifyRequest {
     visitor: Visitor
@@ -98,7 +95,6 @@ export function speakToPeople(app: FastifyInstance, provider: Provider, look: Lo
   })
   app.addHook('onRequest', async (request, reply) => {
     reply.headers(PAGE_HEADERS).header('Content-Security-Policy', policy)
-    if (secure) reply.header('Strict-Transport-Security', STRICT_TRANSPORT)
     // A browser that looks ahead asks again when its person really comes: a code is not opened for somebody who is not there.
     if (isLookingAhead(request)) return reply.code(503).send()
     if (isInsecure(request, provider.issuer)) throw new PageProblem('insecure', 400)
