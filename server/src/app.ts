@@ -21,7 +21,7 @@ import { healthRoutes } from './http/health.ts'
 import { identityRoutes } from './http/identities.ts'
 import { introspectRoute } from './http/introspect.ts'
 import { languageRoutes } from './http/language.ts'
-import { linkRoutes } from './http/link.ts'
+import { linkMeant, linkRoutes } from './http/link.ts'
 import { linkDeviceRoutes } from './http/link-device.ts'
 import { linkEventsRoute } from './http/link-events.ts'
 import { logoutRoutes } from './http/logout.ts'
@@ -239,9 +239,11 @@ export async function buildApp(parts: Parts): Promise<FastifyInstance> {
       accountDeviceRoutes(scope, provider, pages)
       accountSessionRoutes(scope, provider, pages)
       undoRoutes(scope, provider, pages)
-      scope.setNotFoundHandler((request, reply) =>
-        pages.show(reply, problemPage(pages.chrome(request), { problem: 'not_found' }), 404),
-      )
+      scope.setNotFoundHandler((request, reply) => {
+        const meant = linkMeant(request, base)
+        if (meant !== undefined) return pages.go(reply, meant)
+        return pages.show(reply, problemPage(pages.chrome(request), { problem: 'not_found' }), 404)
+      })
       done()
     },
     { prefix: base },

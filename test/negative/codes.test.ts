@@ -86,6 +86,8 @@ describe('codes that people bring', () => {
     expect(await record()).toEqual(before)
     // A signed-in browser that only looks ahead: it may ask for every page and gets none.
     const ahead = await signedIn(server, 'cy@example.com')
+    // It brings the code already: without the mark, the next page would open it.
+    await ahead.get(`/link?user_code=${user_code}`)
     for (const [name, value] of [
       ['sec-purpose', 'prefetch;prerender'],
       ['purpose', 'prefetch'],

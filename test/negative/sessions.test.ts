@@ -254,9 +254,9 @@ describe('browser sessions', () => {
   it.each(['//evil.example', '//evil.example/%2e%2e', '/\\evil.example', '/%5cevil.example', '/link//evil.example'])(
     'SES-06 the path %s leads nowhere',
     async (url) => {
-      const answer = await server.app.inject({ url })
-      expect(answer.headers.location).toBeUndefined()
-      expect(answer.statusCode).toBeGreaterThanOrEqual(400)
+      const answer = await sendRaw(server.app, `GET ${url} HTTP/1.1\r\nHost: localhost\r\nConnection: close\r\n\r\n`)
+      expect(answer).toMatch(/^HTTP\/1\.1 4\d\d /)
+      expect(answer).not.toMatch(/^location:/im)
     },
   )
 

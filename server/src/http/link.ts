@@ -2,8 +2,8 @@
 // (link-device.ts); here it only goes into the errand, with how it came.
 import { displayUserCode, normaliseUserCode } from '@latchkey/shared'
 import { linkPage } from '@latchkey/verifier-web'
-import type { FastifyInstance } from 'fastify'
-import { ownForm, type Pages } from './page-scope.ts'
+import type { FastifyInstance, FastifyRequest } from 'fastify'
+import { isFromOtherSite, ownForm, type Pages } from './page-scope.ts'
 
 const LONGEST_SHOWN = 64
 
@@ -24,7 +24,7 @@ export function linkRoutes(app: FastifyInstance, pages: Pages): void {
     // The code leaves the address at once, so that it stays in no history, log or referrer.
     const code = typeof given === 'string' ? normaliseUserCode(given) : undefined
     // A page of another site may send anybody here with any code: nothing is looked up before they say so themselves.
-    const sent = request.headers['sec-fetch-site'] === 'cross-site'
+    const sent = isFromOtherSite(request)
     const errand = code === undefined ? {} : sent ? { suggested: code } : { userCode: code }
     pages.cookies.keep(reply, request.visitor, errand)
     return pages.go(reply, code === undefined || sent ? '/link' : '/link/device')
@@ -46,4 +46,16 @@ export function linkRoutes(app: FastifyInstance, pages: Pages): void {
     pages.cookies.keep(reply, request.visitor, { userCode: code, ...how })
     return pages.go(reply, '/link/device')
   })
+}
+
+/**
+ * Where somebody wants to go who typed our address off a screen: the host alone, a slash too many, or all in capitals,
+ * as a remote control and some keyboards have them. Undefined for any other address that is not there.
+ */
+export function linkMeant(request: FastifyRequest, base: string): string | undefined {
+  if (request.method !== 'GET' && request.method !== 'HEAD') return undefined
+  const [path = ''] = request.url.split('?')
+  if (!path.startsWith(base) || !/^(\/(link\/?)?)?$/i.test(path.slice(base.length))) return undefined
+  const { user_code: code } = request.query as { user_code?: unknown }
+  return typeof code === 'string' ? `/link?user_code=${encodeURIComponent(code)}` : '/link'
 }

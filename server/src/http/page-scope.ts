@@ -204,6 +204,16 @@ function isLookingAhead({ headers }: FastifyRequest): boolean {
   return ['sec-purpose', 'purpose', 'x-moz'].some((name) => String(headers[name] ?? '').startsWith('prefetch'))
 }
 
+/**
+ * Whether a page of another site, a neighbour's too, had the browser come here, however many redirects ago (Fetch
+ * Metadata §2.3). `none` is a person's own doing: an address that was typed or kept, a code that was scanned, a link in
+ * another app. Browsers that do not say count as such.
+ */
+export function isFromOtherSite({ headers }: FastifyRequest): boolean {
+  const { 'sec-fetch-site': site = 'none' } = headers
+  return site !== 'none' && site !== 'same-origin'
+}
+
 /** Browsers hold form-action against the whole chain of redirects that a form starts: here, back to the client. */
 function sourceOf(redirectUri: string): string {
   const { protocol, origin } = new URL(redirectUri)
@@ -218,12 +228,10 @@ function sourceOf(redirectUri: string): string {
  */
 function refuseOtherSites(request: FastifyRequest, issuer: string): void {
   const { 'sec-fetch-site': site, 'sec-fetch-dest': destination = 'document', origin } = request.headers
-  if (site === 'same-origin' || site === 'none') return
-  if (request.method !== 'POST') {
-    if (site !== undefined && destination !== 'document') throw new PageProblem('cross_site', 403)
-    return
+  if (isFromOtherSite(request) && (request.method === 'POST' || destination !== 'document')) {
+    throw new PageProblem('cross_site', 403)
   }
-  if (site !== undefined) throw new PageProblem('cross_site', 403)
+  if (site !== undefined || request.method !== 'POST') return
   if (origin !== undefined && origin !== 'null' && origin !== new URL(issuer).origin) {
     throw new PageProblem('cross_site', 403)
   }

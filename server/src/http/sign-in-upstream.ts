@@ -10,7 +10,7 @@ import { type Begun, signedInAt, type Upstream, type Vouched } from '../accounts
 import type { Provider } from '../oauth/provider.ts'
 import { createThrottle, networkOf } from '../oauth/throttle.ts'
 import { digestOf, randomToken, sameDigest } from '../oauth/vault.ts'
-import { PageProblem, type Pages, queryForm } from './page-scope.ts'
+import { isFromOtherSite, PageProblem, type Pages, queryForm } from './page-scope.ts'
 import type { SignInDoor } from './sign-in-door.ts'
 import { type Errand, placeFor, type UpstreamErrand } from './visitor.ts'
 
@@ -35,8 +35,7 @@ export function upstreamRoutes(
     const upstream = named(request)
     const { signedIn, visit } = request.visitor
     // Another site may send anybody here: they see our page first, and go on only if they say so.
-    const site = request.headers['sec-fetch-site']
-    if (site !== undefined && site !== 'same-origin' && site !== 'none') return pages.go(reply, '/sign-in')
+    if (isFromOtherSite(request)) return pages.go(reply, '/sign-in')
     const { adding, upstreamNews: _, ...errand } = visit.errand
     const now = clock.now()
     const mine = adding !== undefined && adding.upstream === upstream.settings.id && now < adding.since + UPSTREAM_MS
