@@ -14,7 +14,7 @@ import {
   HOME,
   type Started,
 } from '../support/elsewhere.ts'
-import { freePort } from '../support/server-process.ts'
+import { freePort } from '../support/free-port.ts'
 
 let chromium: Browser
 let place: Elsewhere

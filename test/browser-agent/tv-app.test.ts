@@ -6,8 +6,9 @@ import { afterAll, beforeAll, describe, expect, it } from 'vitest'
 import { demoApi } from '../../server/src/demo/demo-api.ts'
 import { axeFindings } from '../support/axe.ts'
 import { launchBrowser } from '../support/browser.ts'
+import { freePort } from '../support/free-port.ts'
 import { decodeQr } from '../support/qr-decode.ts'
-import { freePort, inState, type ListeningServer, listeningServer, partText, shownCode } from '../support/tv-page.ts'
+import { inState, type ListeningServer, listeningServer, partText, shownCode } from '../support/tv-page.ts'
 
 const SERVE = fileURLToPath(new URL('../../device-agent/examples/tv/serve.mjs', import.meta.url))
 

@@ -5,10 +5,10 @@ import type { Browser, BrowserContext, Page } from 'playwright-core'
 import { afterAll, afterEach, beforeAll, beforeEach, describe, expect, it } from 'vitest'
 import { WebSocket } from 'ws'
 import { launchBrowser } from '../support/browser.ts'
+import { freePort } from '../support/free-port.ts'
 import { signedIn } from '../support/signed-in.ts'
 import { removeFolder, temporaryFolder } from '../support/temporary-folder.ts'
 import { EMAIL, type TestBrowser, type TestServer, testConfig, testServer } from '../support/test-server.ts'
-import { freePort } from '../support/tv-page.ts'
 
 const PROTOCOL = 'latchkey.page.v1'
 const TV = { device_name: 'Living room TV' }

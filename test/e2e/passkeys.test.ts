@@ -7,7 +7,7 @@ import { appFrom } from '../support/authenticator-app.ts'
 import { axeFindings } from '../support/axe.ts'
 import { launchBrowser } from '../support/browser.ts'
 import { type FakeHost, fakeHost } from '../support/fake-host.ts'
-import { freePort } from '../support/server-process.ts'
+import { freePort } from '../support/free-port.ts'
 import { EMAIL, PASSWORD, type TestServer, testConfig, testServer } from '../support/test-server.ts'
 
 const MINUTE = 60_000

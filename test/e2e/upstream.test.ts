@@ -6,7 +6,7 @@ import { afterAll, afterEach, beforeAll, beforeEach, describe, expect, it } from
 import { launchBrowser } from '../support/browser.ts'
 import { fakeHost } from '../support/fake-host.ts'
 import { upstreamEntry } from '../support/fake-upstream.ts'
-import { freePort } from '../support/server-process.ts'
+import { freePort } from '../support/free-port.ts'
 import { EMAIL, PASSWORD, type TestServer, testConfig, testServer } from '../support/test-server.ts'
 import { startUpstream, UPSTREAM_SECRET, type UpstreamProvider } from '../support/upstream-provider.ts'
 

@@ -3,8 +3,9 @@ import { decodeJwt, exportJWK } from 'jose'
 import * as oidc from 'openid-client'
 import { afterAll, beforeAll, describe, expect, it } from 'vitest'
 import type { HttpBrowser } from '../support/http-browser.ts'
-import { DEVICE, LIBRARY, type ServerProcess, startServer } from '../support/server-process.ts'
+import { type ServerProcess, startServer } from '../support/server-process.ts'
 import { removeFolder, temporaryFolder } from '../support/temporary-folder.ts'
+import { DEVICE, LIBRARY } from '../support/test-server.ts'
 
 describe('openid-client with keys: DPoP and private_key_jwt', () => {
   let folder: string

@@ -1,9 +1,9 @@
 import * as oidc from 'openid-client'
 import { afterAll, beforeAll, describe, expect, it } from 'vitest'
 import type { HttpBrowser } from '../support/http-browser.ts'
-import { LIBRARY, REPORTS_SECRET, type ServerProcess, startServer } from '../support/server-process.ts'
+import { REPORTS_SECRET, type ServerProcess, startServer } from '../support/server-process.ts'
 import { removeFolder, temporaryFolder } from '../support/temporary-folder.ts'
-import { EMAIL } from '../support/test-server.ts'
+import { EMAIL, LIBRARY } from '../support/test-server.ts'
 
 describe('openid-client, which others wrote', () => {
   let folder: string

@@ -3,7 +3,7 @@ import { DEVICE_CODE_GRANT } from '@latchkey/shared'
 import { digestOf } from '../../server/src/oauth/vault.ts'
 import { type KeptLog, keptLog } from './kept-log.ts'
 import { signedIn } from './signed-in.ts'
-import { type TestBrowser, type TestServer, testConfig, testServer } from './test-server.ts'
+import { DEVICE, type TestBrowser, type TestServer, testConfig, testServer } from './test-server.ts'
 
 /** Where the device is, and where its person is not. */
 export const HOME = '192.0.2.1'
@@ -25,11 +25,8 @@ export const ALL_POLICIES = Object.keys(POLICIES) as readonly Policy[]
 /** A configuration with one client for each policy, named after it; `changes` as for `testConfig`. */
 export function elsewhereConfig(changes: Record<string, unknown> = {}) {
   const clients = Object.entries(POLICIES).map(([client_id, policy]) => ({
+    ...DEVICE,
     client_id,
-    client_name: 'Northwind TV app',
-    token_endpoint_auth_method: 'none',
-    dpop_bound_access_tokens: false,
-    grant_types: [DEVICE_CODE_GRANT, 'refresh_token'],
     scope: 'library:read',
     ...policy,
   }))

@@ -2,19 +2,18 @@
 import { type ChildProcess, spawn } from 'node:child_process'
 import { once } from 'node:events'
 import { existsSync, writeFileSync } from 'node:fs'
-import { createServer } from 'node:net'
 import { join } from 'node:path'
 import { fileURLToPath } from 'node:url'
 import { openStore } from '@latchkey/server'
-import { DEVICE_CODE_GRANT, systemHost } from '@latchkey/shared'
+import { systemHost } from '@latchkey/shared'
 import { addUser } from '../../server/src/accounts/users.ts'
+import { freePort } from './free-port.ts'
 import { type HttpBrowser, httpBrowser } from './http-browser.ts'
-import { EMAIL, PASSWORD } from './test-server.ts'
+import { DEVICE, EMAIL, LIBRARY, PASSWORD } from './test-server.ts'
 
 const COMMAND = fileURLToPath(new URL('../../server/bin/latchkey.js', import.meta.url))
 const READY = 'Latchkey serves'
 
-export const LIBRARY = 'https://library.example.com'
 /** With everything that a client must encode for HTTP Basic (RFC 6749 §2.3.1). */
 export const REPORTS_SECRET = 'reports+secret/of:northwind=%20&more-than-32'
 
@@ -102,16 +101,6 @@ export async function startServer({ folder, config = {} }: ServerProcessOptions)
   }
 }
 
-/** A plain RFC 8628 client, with no key. */
-export const DEVICE = {
-  client_id: 'tv',
-  client_name: 'Northwind TV app',
-  token_endpoint_auth_method: 'none',
-  dpop_bound_access_tokens: false,
-  grant_types: [DEVICE_CODE_GRANT, 'refresh_token'],
-  scope: 'openid profile email offline_access library:read',
-}
-
 const CLIENTS = [
   DEVICE,
   {
@@ -129,18 +118,6 @@ const CLIENTS = [
     scope: 'library:read',
   },
 ]
-
-/** A port that was free a moment ago: the issuer must be written down before anybody listens. */
-export async function freePort(): Promise<number> {
-  const server = createServer()
-  server.listen(0, '127.0.0.1')
-  await once(server, 'listening')
-  const address = server.address()
-  server.close()
-  await once(server, 'close')
-  if (address === null || typeof address === 'string') throw new Error('no port')
-  return address.port
-}
 
 async function makeAccount(database: string): Promise<void> {
   if (existsSync(database.replace('sqlite:', ''))) return

@@ -19,6 +19,16 @@ export const SECRETS = {
   POSTED_SECRET: 'posted-secret-posted-secret-posted-secret-00',
 } as const
 
+/** A plain RFC 8628 client, with no key. */
+export const DEVICE = {
+  client_id: 'tv',
+  client_name: 'Northwind TV app',
+  token_endpoint_auth_method: 'none',
+  dpop_bound_access_tokens: false,
+  grant_types: [DEVICE_CODE_GRANT, 'refresh_token'],
+  scope: 'openid profile email offline_access library:read',
+}
+
 /** A raw configuration with one client of each kind; `changes` replace whole members, `secrets` are more variables. */
 export function testConfig(changes: Record<string, unknown> = {}, secrets: Record<string, string> = {}): Config {
   const file = {
@@ -30,22 +40,8 @@ export function testConfig(changes: Record<string, unknown> = {}, secrets: Recor
       { resource: REPORTS, scopes: { 'reports:read': 'Read the reports' } },
     ],
     clients: [
-      {
-        client_id: 'tv',
-        client_name: 'Northwind TV app',
-        token_endpoint_auth_method: 'none',
-        dpop_bound_access_tokens: false,
-        grant_types: [DEVICE_CODE_GRANT, 'refresh_token'],
-        scope: 'openid profile email offline_access library:read library:write reports:read',
-      },
-      {
-        client_id: 'other-tv',
-        client_name: 'Another TV app',
-        token_endpoint_auth_method: 'none',
-        dpop_bound_access_tokens: false,
-        grant_types: [DEVICE_CODE_GRANT, 'refresh_token'],
-        scope: 'openid library:read',
-      },
+      { ...DEVICE, scope: `${DEVICE.scope} library:write reports:read` },
+      { ...DEVICE, client_id: 'other-tv', client_name: 'Another TV app', scope: 'openid library:read' },
       {
         client_id: 'reports',
         client_secret: { env: 'REPORTS_SECRET' },

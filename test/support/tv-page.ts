@@ -5,6 +5,7 @@ import { DEVICE_CODE_GRANT, systemHost } from '@latchkey/shared'
 import type { Page } from 'playwright-core'
 import { bundleForBrowser } from '../../device-agent/bundle-browser.mjs'
 import { type FakeHost, fakeHost } from './fake-host.ts'
+import { freePort } from './free-port.ts'
 import { LIBRARY, type TestServer, testConfig, testServer } from './test-server.ts'
 
 export interface ListeningServer extends TestServer {
@@ -102,12 +103,4 @@ export function partText(page: Page, part: string): Promise<string> {
 /** The code as the screen shows it, with the dash that the server writes. */
 export async function shownCode(page: Page): Promise<string> {
   return (await page.locator('latchkey-link [part=code] span').allInnerTexts()).join('-')
-}
-
-export async function freePort(): Promise<number> {
-  const server = createServer()
-  await new Promise<void>((resolve) => server.listen(0, '127.0.0.1', resolve))
-  const { port } = server.address() as AddressInfo
-  await new Promise((resolve) => server.close(resolve))
-  return port
 }

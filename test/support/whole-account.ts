@@ -7,16 +7,7 @@ import { digestOf } from '../../server/src/oauth/vault.ts'
 import { CODE_CLIENTS } from './code-flow.ts'
 import { ACME, upstreamEntry } from './fake-upstream.ts'
 import { createStoredClient } from './stored-client.ts'
-import { type TestBrowser, type TestServer, testConfig } from './test-server.ts'
-
-const TV = {
-  client_id: 'tv',
-  client_name: 'Northwind TV app',
-  token_endpoint_auth_method: 'none',
-  dpop_bound_access_tokens: false,
-  grant_types: [DEVICE_CODE_GRANT, 'refresh_token'],
-  scope: 'openid profile email offline_access library:read',
-}
+import { DEVICE, type TestBrowser, type TestServer, testConfig } from './test-server.ts'
 
 /** Sets itself up as a client of its own. */
 const BOX = {
@@ -31,7 +22,7 @@ const BOX = {
 export function wholeConfig(changes: Record<string, unknown> = {}, secrets: Record<string, string> = {}) {
   const registration = { scope: 'library:read' }
   return testConfig(
-    { clients: [TV, BOX, ...CODE_CLIENTS], registration, upstreams: [upstreamEntry()], ...changes },
+    { clients: [DEVICE, BOX, ...CODE_CLIENTS], registration, upstreams: [upstreamEntry()], ...changes },
     secrets,
   )
 }

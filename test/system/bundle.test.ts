@@ -5,8 +5,9 @@ import { join } from 'node:path'
 import { afterAll, beforeAll, describe, expect, it } from 'vitest'
 import { bundleForNode } from '../../device-agent/bundle-node.mjs'
 import { runAgent } from '../support/agent-process.ts'
-import { LIBRARY, type ServerProcess, startServer } from '../support/server-process.ts'
+import { type ServerProcess, startServer } from '../support/server-process.ts'
 import { removeFolder, temporaryFolder } from '../support/temporary-folder.ts'
+import { LIBRARY } from '../support/test-server.ts'
 
 const LARGEST_BYTES = 1_000_000
 

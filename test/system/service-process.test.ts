@@ -5,8 +5,9 @@ import { chmodSync, mkdirSync, readdirSync, writeFileSync } from 'node:fs'
 import { join } from 'node:path'
 import { afterAll, beforeAll, beforeEach, expect, it } from 'vitest'
 import { bundleForNode } from '../../device-agent/bundle-node.mjs'
+import { freePort } from '../support/free-port.ts'
 import { type NotifySocket, notifySocket } from '../support/notify-socket.ts'
-import { freePort, type ServerProcess, startServer } from '../support/server-process.ts'
+import { type ServerProcess, startServer } from '../support/server-process.ts'
 import { removeFolder, temporaryFolder } from '../support/temporary-folder.ts'
 
 let folder: string
