@@ -30,7 +30,7 @@ rmSync(out, { recursive: true, force: true })
 
 // The scripts that improve the pages on the phone.
 buildSync({
-  entryPoints: ['live', 'passkey', 'handy'].map((name) => join(root, `verifier-web/src/browser/${name}.ts`)),
+  entryPoints: ['live', 'steady', 'passkey', 'handy'].map((name) => join(root, `verifier-web/src/browser/${name}.ts`)),
   outdir: join(root, 'verifier-web/dist/browser'),
   bundle: true,
   minify: true,

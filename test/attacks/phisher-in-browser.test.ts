@@ -74,7 +74,7 @@ describe.each([
   }
   const bring = (page: Page, { user_code }: Started) => page.goto(`${issuer}/link?user_code=${user_code}`)
   const title = (page: Page) => page.textContent('h1')
-  const press = (page: Page, answer: string) => page.click(`button[name=answer][value=${answer}]`)
+  const press = (page: Page, answer: string) => page.press(`button[name=answer][value=${answer}]`, 'Enter')
   const tokenOf = (page: Page) =>
     page.locator('form[action="/link/device"] input[name=csrf]').first().getAttribute('value')
   const error = async (started: Started) => (await place.poll(started)).json().error
@@ -152,7 +152,7 @@ describe.each([
     const csrf = await tokenOf(second)
 
     const wrong = offered.find((number) => number !== right)
-    await victim.click(`button[name=number][value="${wrong}"]`)
+    await victim.press(`button[name=number][value="${wrong}"]`, 'Enter')
     expect(await stateOf(code)).toBe('denied')
     expect(await replay(second, csrf, { number: right })).toBe(303)
     await second.goto(`${issuer}/link/device`)

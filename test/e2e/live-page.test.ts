@@ -99,7 +99,7 @@ describe('after a yes', () => {
   it('WEB-05 UX-03 the page waits for the device, and says in place that it is ready; a reload says the same', async () => {
     const { device_code, user_code } = await server.start(TV)
     const { page } = await arrive(user_code)
-    await page.click('text=Yes, link it')
+    await page.press('text=Yes, link it', 'Enter')
     await heading(page, 'Linked. Waiting for Living room TV…')
     expect(await said(page)).toBe('')
     await page.focus('text=Link another device')
@@ -120,7 +120,7 @@ describe('after a yes', () => {
   it('SES-03 without scripts it says where to go, and when it is fetched again what has become of it', async () => {
     const { device_code, user_code } = await server.start(TV)
     const { page } = await arrive(user_code, { scripts: false })
-    await page.click('text=Yes, link it')
+    await page.press('text=Yes, link it', 'Enter')
     expect(await page.textContent('h1')).toBe('Linked. Go back to Living room TV')
     expect(await page.textContent('.lead')).toBe('It goes on by itself; you can close this page.')
     await server.poll(device_code)
@@ -133,7 +133,7 @@ describe('after a yes', () => {
     async (scripts) => {
       const { user_code } = await server.start(TV)
       const { page } = await arrive(user_code, { scripts })
-      await page.click('text=Yes, link it')
+      await page.press('text=Yes, link it', 'Enter')
       await heading(page, scripts ? 'Linked. Waiting' : 'Linked. Go back')
       await pass(600_000)
       if (!scripts) await page.reload()
@@ -148,7 +148,7 @@ describe('after a yes', () => {
   it('DEV-22 a link that has ended since is not called ready', async () => {
     const { device_code, user_code } = await server.start(TV)
     const { page } = await arrive(user_code, { scripts: false })
-    await page.click('text=Yes, link it')
+    await page.press('text=Yes, link it', 'Enter')
     const { refresh_token } = (await server.poll(device_code)).json()
     await server.post('/revoke', { client_id: 'tv', token: refresh_token })
     await page.reload()
@@ -158,7 +158,7 @@ describe('after a yes', () => {
   it('NEG-11 the server is gone for a while: the page promises nothing it cannot keep, and hears again when it is back', async () => {
     const { device_code, user_code } = await server.start(TV)
     const { page } = await arrive(user_code)
-    await page.click('text=Yes, link it')
+    await page.press('text=Yes, link it', 'Enter')
     await heading(page, 'Linked. Waiting for Living room TV…')
     const { host } = server
     await server.close()
@@ -174,7 +174,7 @@ describe('after a yes', () => {
   it('NEG-11 a restart is not noticed: the page comes back by itself', async () => {
     const { device_code, user_code } = await server.start(TV)
     const { page } = await arrive(user_code)
-    await page.click('text=Yes, link it')
+    await page.press('text=Yes, link it', 'Enter')
     await heading(page, 'Linked. Waiting for Living room TV…')
     const { host } = server
     await server.close()
@@ -250,7 +250,7 @@ describe('before an answer', () => {
     const { page, context } = await arrive(user_code)
     const other = await context.newPage()
     await other.goto(`${origin}/link?user_code=${user_code}`)
-    await other.click(`button[value=${answer}]`)
+    await other.press(`button[value=${answer}]`, 'Enter')
     await heading(other, outcome)
     await heading(page, outcome)
     expect(page.url()).toBe(`${origin}/link/device`)

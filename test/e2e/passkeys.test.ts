@@ -116,7 +116,7 @@ describe('a passkey in a real browser', () => {
     await phone.page.getByRole('button', { name: 'Sign in with a passkey' }).click()
     await phone.page.waitForURL(`${issuer}/link/device`)
     expect(await phone.page.textContent('main')).toContain('Living room TV')
-    await phone.page.getByRole('button', { name: 'Yes, link it' }).click()
+    await phone.page.getByRole('button', { name: 'Yes, link it' }).press('Enter')
     const { id_token } = (await server.poll(started.device_code)).json()
     const claims = JSON.parse(Buffer.from(String(id_token).split('.')[1] ?? '', 'base64url').toString())
     expect(claims.amr).toEqual(['pop', 'hwk', 'user', 'mfa'])

@@ -92,7 +92,7 @@ it('SES-03 UX-07 answers, codes and sign-ins are posted without any script', asy
   await page.getByLabel('The last 4 letters on its screen').fill('mjht')
   await posting(() => page.keyboard.press('Enter'))
   await page.goto(`${server.origin}/device-same-network`)
-  await posting(() => page.getByRole('button', { name: 'Switch' }).click())
+  await posting(() => page.getByRole('button', { name: 'Switch' }).press('Enter'))
   await page.goto(`${server.origin}/link`)
   await page.getByLabel('Code').fill('wdjb mjht')
   await posting(() => page.keyboard.press('Enter'))

@@ -38,7 +38,7 @@ export const MARK: Asset = named(
 )
 
 /** What improves a page that works without: browser/ as the build bundles it. */
-const SCRIPT_NAMES = ['live', 'passkey', 'handy'] as const
+const SCRIPT_NAMES = ['live', 'steady', 'passkey', 'handy'] as const
 export type ScriptName = (typeof SCRIPT_NAMES)[number]
 
 export const SCRIPTS = Object.fromEntries(

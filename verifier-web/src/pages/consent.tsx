@@ -51,5 +51,6 @@ export function consentPage(chrome: Chrome, model: ConsentModel): string {
         </button>
       </Form>
     </>,
+    ['steady'],
   )
 }
