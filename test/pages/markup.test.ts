@@ -64,7 +64,7 @@ describe('every page', () => {
       const forms = page.match(/<form[\s\S]*?<\/form>/g) ?? []
       for (const form of forms) {
         expect(form).toMatch(
-          /^<form method="post" action="\/(link|sign-in|sign-out|authorize|logout|language|account|undo)(\/[\w%./-]+)?"/,
+          /^<form method="post" action="\/(link|sign-in|sign-out|reset-password|authorize|logout|language|account|undo)(\/[\w%./-]+)?"/,
         )
         expect(form).toContain('<input type="hidden" name="csrf"')
       }
