@@ -57,7 +57,9 @@ export function linkDeviceRoutes(app: FastifyInstance, provider: Provider, pages
     if (last) provider.note({ event: 'many_wrong_codes' })
     pages.cookies.keep(reply, request.visitor, {})
     // Somebody else has this page open: who also holds the code should know that it is no good to them.
-    if (found === 'anothers') return pages.show(reply, outcomePage(pages.chrome(request), { outcome: 'used' }), 400)
+    if (found === 'anothers') {
+      return pages.show(reply, outcomePage(pages.chrome(request), { outcome: 'used', contested: true }), 400)
+    }
     // Unknown, used and run out look the same to who only types codes.
     return pages.show(reply, linkPage(pages.chrome(request), { ...again, problem: 'unknown' }), 400)
   })

@@ -59,6 +59,7 @@ export const deviceGallery: readonly GalleryEntry[] = [
   outcome({ outcome: 'contained' }),
   outcome({ outcome: 'withdrawn' }),
   outcome({ outcome: 'expired', canReport: true }),
+  outcome({ outcome: 'used', contested: true }, 'used-contested'),
   outcome({ outcome: 'used' }),
   outcome({ outcome: 'elsewhere', canReport: true }),
   outcome({ outcome: 'too_weak' }, 'too-weak'),

@@ -3,7 +3,7 @@ import { Picture } from '../icons.tsx'
 import { type Chrome, document } from '../layout.tsx'
 import { Later, Live } from '../live.tsx'
 import type { Words } from '../locales/locale.ts'
-import { Email, Form } from '../parts.tsx'
+import { Email, Form, Notice } from '../parts.tsx'
 import { oneLine, say, sayText } from '../sentence.ts'
 
 const MOODS = {
@@ -34,6 +34,8 @@ export interface OutcomeModel {
   readonly device?: string
   /** After a yes: whoever gave it typed a password, and could have a passkey. */
   readonly offersPasskey?: boolean
+  /** Somebody else brought the same code: one that was sent around, perhaps. */
+  readonly contested?: boolean
   /** Whoever looks may still say that the code was sent to them. The page's token is then that of the device. */
   readonly canReport?: boolean
 }
@@ -53,6 +55,11 @@ export function outcomePage(chrome: Chrome, model: OutcomeModel): string {
       <div class="outcome">
         <News chrome={chrome} model={model} />
         {outcome === 'reported' && <p class="quiet">{words.outcome.reported.password}</p>}
+        {model.contested && (
+          <Notice mood="warn">
+            <strong>{words.device.warning}</strong> {words.device.warningWhy}
+          </Notice>
+        )}
         {outcome === 'too_weak' && <Stronger chrome={chrome} />}
         {model.canReport && <Report chrome={chrome} />}
         <p class="next">
