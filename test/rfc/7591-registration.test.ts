@@ -435,7 +435,8 @@ describe('RFC 7591: a device registers itself', () => {
     it.each([
       [' Hall\u202e   box\u0007\u200b ', 'Hall box'],
       ['x'.repeat(80), 'x'.repeat(64)],
-      ['😀'.repeat(70), '😀'.repeat(64)],
+      ['𠮷'.repeat(70), '𠮷'.repeat(64)],
+      ['✅ Verified 🔒 box', 'Verified box'],
     ])('DCR-08 %j is shown as one short line', async (client_name, shown) => {
       expect((await register(device, permit, metadataFor(device.key, { client_name }))).json().client_name).toBe(shown)
     })

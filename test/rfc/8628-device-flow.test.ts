@@ -83,9 +83,38 @@ describe('RFC 8628: the answer to a device', () => {
   })
 
   it('DEV-17 a claim is one short line, and an empty one is none', async () => {
-    const { device_code } = await server.start({ device_name: '📺'.repeat(80), device_model: ' \u200b ' })
+    const { device_code } = await server.start({ device_name: '𠮷'.repeat(80), device_model: ' \u200b ' })
     const record = await server.store.deviceRequests.get(digestOf(device_code))
-    expect(record?.device).toEqual({ name: '📺'.repeat(64) })
+    expect(record?.device).toEqual({ name: '𠮷'.repeat(64) })
+  })
+
+  it.each([
+    ['ticks', '✓ ✔ ✔️ ✅ ☑️ 🗸 🗹 ⍻ √ 🆗'],
+    ['locks and keys', '🔒 🔓 🔏 🔐 🔑 🗝️'],
+    ['shields and badges', '🛡️ 📛 🏅 🎖️ 🔰 ⭐ ★ 💯'],
+    ['warnings', '⚠️ ⚠ ⛔ 🚫 🛑 🚨 ❗ ☢️'],
+    ['what we have the eye look at', '👁️ 👁️\u200d🗨️ 👀'],
+    ['pictures of whatever kind', '📺 🏠 👍🏽 🇩🇪 → ■ 🮱'],
+  ])('DEV-17 WEB-04 NEG-15 %s are no part of a claim: such signs are ours', async (_name, signs) => {
+    for (const sign of signs.split(' ')) {
+      const claims = { device_name: `${sign} Verified${sign}TV ${sign}`, device_model: sign }
+      const { device_code } = await server.start(claims)
+      const record = await server.store.deviceRequests.get(digestOf(device_code))
+      expect([sign, record?.device]).toEqual([sign, { name: 'Verified TV' }])
+    }
+  })
+
+  it.each([
+    'Ana’s 55″ TV (4×4) – №1 & more!',
+    'テレビ① ㈱ノースウィンド',
+    'تلفاز غرفة ٣',
+    'हॉल का टीवी',
+    'Küche_2 <b> + 100 % °C ™ ®',
+    'TV 1️⃣',
+  ])('DEV-17 words stay, in whatever script: %s', async (name) => {
+    const { device_code } = await server.start({ device_name: name })
+    const record = await server.store.deviceRequests.get(digestOf(device_code))
+    expect(record?.device).toEqual({ name: name.replace('\uFE0F\u20E3', '') })
   })
 })
 

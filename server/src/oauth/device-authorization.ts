@@ -25,6 +25,9 @@ const MOST_DRAWS = 10
 const LONGEST_CLAIM = 64
 // Control characters, line and paragraph separators, and the marks that turn the direction of text.
 const UNPRINTABLE = /[\p{Cc}\p{Cf}\p{Zl}\p{Zp}\p{Cs}]/gu
+// Unicode's blocks of symbols, arrows to dingbats, and of emoji, but for the digits in them. A tick, a lock, a shield or a
+// warning is what we say, where something was checked; a list of all that look alike would never be whole.
+const SIGNS = /(?!\p{N})[\u2190-\u2BFF\u{1F000}-\u{1FBFF}]|[\uFE0E\uFE0F]|\u20E3/gu
 
 /** Throws OAuthError. */
 export async function authorizeDevice(
@@ -135,8 +138,11 @@ function showsNumber(parameters: Parameters): boolean {
   return parameters.get('device_display')?.split(' ').includes('number') ?? false
 }
 
-/** A device may say what it likes of itself, in one short line that cannot rearrange the page around it. */
+/**
+ * A device may say what it likes of itself, also where it registers: in one short line of words, which cannot rearrange
+ * the page around it nor wear our signs. Whoever owns it may call it otherwise, with emoji too.
+ */
 export function cleanClaim(claim: string | undefined): string | undefined {
-  const line = claim?.replace(UNPRINTABLE, '').replace(/\s+/gu, ' ').trim()
+  const line = claim?.replace(UNPRINTABLE, '').replace(SIGNS, ' ').replace(/\s+/gu, ' ').trim()
   return line ? [...line].slice(0, LONGEST_CLAIM).join('') : undefined
 }
