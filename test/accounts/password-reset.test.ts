@@ -172,6 +172,44 @@ describe('the message', () => {
     await server.host.advance(60 * MINUTE)
     expect(mail.attempts()).toBe(0)
   })
+
+  it('is not sent when the mail server comes back after half an hour', async () => {
+    const { port } = mail
+    await mail.close()
+    await askForReset(server.browser(), EMAIL)
+    const failed = () => log.events().filter(({ msg }) => msg === 'notice not sent').length
+    for (const [attempts, pauseSeconds] of [0, 10, 90, 900].entries()) {
+      await server.host.advance(pauseSeconds * 1000)
+      await server.host.until(() => failed() === attempts + 1)
+    }
+    mail = await startMailServer(port)
+    await server.host.advance(2 * 60 * MINUTE)
+    await askForReset(server.browser(), EMAIL)
+    expect((await server.browser().open(resetPath(await arrived(1)))).statusCode).toBe(200)
+    expect(mail.attempts()).toBe(1)
+  })
+
+  it('works in the later of two also where they leave in the other order', async () => {
+    const { users } = server.store
+    const { byEmail } = users
+    let letGo: () => void = () => undefined
+    const held = new Promise<void>((resolve) => {
+      letGo = resolve
+    })
+    users.byEmail = async (email) => {
+      users.byEmail = byEmail
+      await held
+      return byEmail(email)
+    }
+    await askForReset(server.browser(), EMAIL)
+    await server.host.advance(MINUTE)
+    await askForReset(server.browser(), EMAIL)
+    const path = resetPath(await arrived(1))
+    letGo()
+    await server.host.until(() => log.events('password_reset_asked').filter(({ userId }) => userId).length === 2)
+    expect((await server.browser().open(path)).statusCode).toBe(200)
+    expect(mail.mails).toHaveLength(1)
+  })
 })
 
 describe('the address in it', () => {
@@ -345,6 +383,16 @@ describe('beside a second factor', () => {
     expect(stopped.statusCode).toBe(429)
     await server.host.advance(Number(stopped.headers['retry-after']) * 1000)
     expect((await attempt(code())).statusCode).toBe(303)
+    // The right one was no failure: five more are let through.
+    await server.host.advance(10 * MINUTE)
+    const next = await opened()
+    await next.submit('/reset-password/new', { password: 'yet another long sentence', code: code() })
+    const other = server.browser()
+    await other.signIn(EMAIL, 'yet another long sentence')
+    for (let tries = 0; tries < 5; tries++) {
+      expect((await other.submit('/sign-in/code', { code: '000000' })).statusCode).toBe(403)
+    }
+    expect((await other.submit('/sign-in/code', { code: '000000' })).statusCode).toBe(429)
   })
 
   it('LOG-02 a password that is too short alone is refused when the factor is turned off at that very moment', async () => {
