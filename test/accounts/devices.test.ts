@@ -245,7 +245,12 @@ describe('/account', () => {
     expect(await isActive(link.access_token)).toBe(true)
 
     await ana.open('/account/sign-out')
-    expect(textOf((await ana.submit('/account/sign-out', { answer: 'yes' })).body)).toContain('stay signed in')
+    expect((await ana.submit('/account/sign-out', { answer: 'yes' })).headers.location).toBe('/signed-out')
+    // Pressed twice, and loaded again.
+    expect((await ana.submit('/account/sign-out', { answer: 'yes' })).headers.location).toBe('/signed-out')
+    for (let loads = 0; loads < 2; loads++) {
+      expect(textOf((await ana.open('/signed-out')).body)).toContain('You’re signed out Devices that you linked stay')
+    }
     expect(await isActive(link.access_token)).toBe(true)
     for (const browser of [ana, other]) expect((await browser.get('/account')).headers.location).toBe('/sign-in')
     expect((await bo.get('/account')).statusCode).toBe(200)

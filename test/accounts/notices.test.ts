@@ -85,13 +85,15 @@ describe('notices by mail', () => {
     expect((await server.browser().submit('/undo', { csrf: '' })).statusCode).toBe(403)
     expect(await server.store.families.byUser(server.user.id)).toEqual([before])
     await person.open(path)
-    const done = textOf((await person.submit('/undo', {})).body)
+    const answer = await person.submit('/undo', {})
+    expect([answer.statusCode, answer.headers.location]).toEqual([303, '/undo'])
+    const done = textOf((await person.open('/undo')).body)
     expect(done).toMatch(/Living room TV is removed .*Change your password .*See all your devices/)
     expect((await refresh(refresh_token)).json().error).toBe('invalid_grant')
     expect(
       (await server.app.inject({ url: '/userinfo', headers: { authorization: `Bearer ${access_token}` } })).statusCode,
     ).toBe(401)
-    // Again, or by the back button: told plainly.
+    // By the message again: told plainly.
     for (const again of [await person.open(path), await person.submit('/undo', {})]) {
       expect([again.statusCode, textOf(again.body)]).toEqual([
         404,
@@ -101,6 +103,23 @@ describe('notices by mail', () => {
     expect(await server.store.auditEntries.newestOfUser(server.user.id, { most: 100 })).toContainEqual(
       expect.objectContaining({ event: 'unlinked', details: { familyId: before?.id, by: 'notice' } }),
     )
+  })
+
+  it('WEB-10 that it is done is said again when it is loaded again, pressed twice or come back to', async () => {
+    await server.link({ device_name: 'Living room TV' })
+    const path = undoPath(await arrived(1))
+    const person = server.browser()
+    await person.open(path)
+    await person.submit('/undo', {})
+    expect((await person.submit('/undo', {})).headers.location).toBe('/undo')
+    // The page leads to a sign-in, and from there one may come back.
+    for (const next of ['/undo', '/account/password', '/undo', '/link', '/undo']) {
+      const page = textOf((await person.open(next)).body)
+      if (next === '/undo') expect(page).toContain('Living room TV is removed')
+    }
+    // Another message says nothing of this one.
+    expect(textOf((await person.open('/undo/x')).body)).toContain('There is nothing to remove')
+    expect(textOf((await person.open('/undo')).body)).toContain('There is nothing to remove')
   })
 
   it('WEB-10 the address is good for a month, ends this one link, and nobody makes one up', async () => {

@@ -4,14 +4,18 @@ import { digitsIn, newRecoveryCodes, stepOf } from '../../server/src/accounts/se
 import { digestOf } from '../../server/src/oauth/vault.ts'
 import { type AuthenticatorApp, appFrom } from '../support/authenticator-app.ts'
 import { type KeptLog, keptLog } from '../support/kept-log.ts'
+import { textOf } from '../support/page-text.ts'
 import { addPasskey, signInWith } from '../support/passkey-pages.ts'
+import { signedIn } from '../support/signed-in.ts'
 import { softwarePasskey } from '../support/software-passkey.ts'
 import { EMAIL, PASSWORD, type TestBrowser, type TestServer, testConfig, testServer } from '../support/test-server.ts'
 
 const SECOND = 1000
 const MINUTE = 60 * SECOND
 const PATH = '/account/second-factor'
+const CODES = `${PATH}/recovery-codes`
 const SESSION = 'latchkey-session'
+const VISIT = 'latchkey-visit'
 
 let server: TestServer
 let log: KeptLog
@@ -39,7 +43,9 @@ async function setUp(browser = owner): Promise<{ readonly app: AuthenticatorApp;
   await browser.open(PATH)
   const page = await browser.submit(PATH, {})
   const app = appFrom(page.body)
-  const shown = await browser.submit(`${PATH}/on`, { key: fieldIn(page.body, 'key'), code: app.code(now()) })
+  await browser.submit(`${PATH}/on`, { key: fieldIn(page.body, 'key'), code: app.code(now()) })
+  const shown = await browser.open(CODES)
+  await browser.submit(`${CODES}/kept`, {})
   // The next code is a new one.
   await server.host.advance(MINUTE)
   return { app, codes: codesIn(shown.body) }
@@ -71,7 +77,8 @@ describe('setting it up', () => {
     expect(appFrom(wrong.body).code(0)).toBe(app.code(0))
     expect(await factorNow()).toBeUndefined()
     const on = await owner.submit(`${PATH}/on`, { key: fieldIn(wrong.body, 'key'), code: ` ${app.code(now())} ` })
-    expect(codesIn(on.body)).toHaveLength(10)
+    expect([on.statusCode, on.headers.location]).toEqual([303, CODES])
+    expect(codesIn((await owner.open(CODES)).body)).toHaveLength(10)
     expect(events('second_factor_on')).toHaveLength(1)
   })
 
@@ -84,6 +91,45 @@ describe('setting it up', () => {
     }
     expect(new Set(codes).size).toBe(10)
     expect(log.text()).not.toMatch(new RegExp(codes.join('|')))
+  })
+
+  it('LOG-05 WEB-03 recovery codes are shown again until their person has kept them, and to nobody else', async () => {
+    await owner.open(PATH)
+    const page = await owner.submit(PATH, {})
+    await owner.submit(`${PATH}/on`, { key: fieldIn(page.body, 'key'), code: appFrom(page.body).code(now()) })
+    const codes = codesIn((await owner.open(CODES)).body)
+    expect(codes).toHaveLength(10)
+    // Loaded again, come back to, after a look at another page, in another language.
+    for (const path of [CODES, PATH, '/link', CODES, '/language', CODES]) {
+      const again = codesIn((await owner.open(path)).body)
+      expect(again).toEqual(path.startsWith(PATH) ? codes : [])
+    }
+    const cookie = owner.cookies.get(VISIT) ?? ''
+    expect(codes.some((code) => cookie.includes(code) || Buffer.from(cookie, 'base64url').includes(code))).toBe(false)
+    // The same visit under another sign-in of the same account, of another account, of nobody.
+    for (const email of [EMAIL, 'bo@example.com', undefined]) {
+      const other = email === undefined ? server.browser() : await signedIn(server, email)
+      other.cookies.set(VISIT, cookie)
+      expect(codesIn((await other.open(CODES)).body)).toEqual([])
+    }
+    await owner.open(CODES)
+    expect((await owner.submit(`${CODES}/kept`, { csrf: 'forged' })).statusCode).toBe(403)
+    await owner.open(CODES)
+    expect((await owner.submit(`${CODES}/kept`, {})).headers.location).toBe('/account')
+    expect((await owner.get(CODES)).headers.location).toBe(PATH)
+    expect(textOf((await owner.open(PATH)).body)).toContain('10 recovery codes left')
+    expect(log.text()).not.toMatch(new RegExp(codes.join('|')))
+  })
+
+  it('SES-01 recovery codes that nobody has kept are forgotten with the visit, whose time begins with them', async () => {
+    await server.host.advance(9 * MINUTE)
+    await owner.open(PATH)
+    const page = await owner.submit(PATH, {})
+    await owner.submit(`${PATH}/on`, { key: fieldIn(page.body, 'key'), code: appFrom(page.body).code(now()) })
+    await server.host.advance(29 * MINUTE)
+    expect(codesIn((await owner.open(CODES)).body)).toHaveLength(10)
+    await server.host.advance(2 * MINUTE)
+    expect((await owner.get(CODES)).headers.location).toBe(PATH)
   })
 
   it('SES-01 the session goes on under a new id', async () => {
@@ -128,7 +174,9 @@ describe('setting it up', () => {
         owner.submit(`${PATH}/on`, { key: fieldIn(body, 'key'), code: appFrom(body).code(now()) }),
       ),
     )
-    expect(answers.map(({ statusCode }) => statusCode).sort()).toEqual([200, 303])
+    expect(answers.map(({ headers }) => headers.location)).toEqual([CODES, CODES])
+    expect(events('second_factor_on')).toHaveLength(1)
+    expect(codesIn((await owner.open(PATH)).body)).toHaveLength(10)
   })
 })
 
@@ -219,7 +267,8 @@ describe('signing in', () => {
   it('LOG-05 new recovery codes end the old ones', async () => {
     const { codes } = await setUp()
     await owner.open(PATH)
-    const fresh = codesIn((await owner.submit(`${PATH}/recovery-codes`, {})).body)
+    await owner.submit(CODES, {})
+    const fresh = codesIn((await owner.open(CODES)).body)
     expect(fresh).toHaveLength(10)
     expect(events('recovery_codes_made')).toHaveLength(1)
     expect((await (await withPassword()).submit('/sign-in/code', { code: codes[0] ?? '' })).statusCode).toBe(403)

@@ -218,7 +218,8 @@ describe('who has a browser of the owner', () => {
     const page = await browser.submit('/account/second-factor', {})
     const key = /name="key" value="([^"]+)"/.exec(page.body)?.[1] ?? ''
     const code = appFrom(page.body).code(server.host.clock.now())
-    expect((await browser.submit('/account/second-factor/on', { key, code })).statusCode).toBe(200)
+    const on = await browser.submit('/account/second-factor/on', { key, code })
+    expect(on.headers.location).toBe('/account/second-factor/recovery-codes')
   }
 })
 

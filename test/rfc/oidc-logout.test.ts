@@ -1,5 +1,6 @@
 import { afterAll, beforeAll, describe, expect, it } from 'vitest'
 import { answerOf, authorize, authorizeUrl, CODE_CLIENTS, exchangeCode } from '../support/code-flow.ts'
+import { textOf } from '../support/page-text.ts'
 import { basic, SECRETS, type TestServer, testConfig, testServer } from '../support/test-server.ts'
 
 const BYE = 'https://app.example.com/bye'
@@ -75,9 +76,28 @@ describe('OpenID Connect RP-Initiated Logout', () => {
 
     const second = await signedIn()
     await second.browser.open('/logout')
-    const page = await second.browser.submit('/logout/confirm', { answer: 'yes', devices: 'yes' })
-    expect(page.statusCode).toBe(200)
+    const done = await second.browser.submit('/logout/confirm', { answer: 'yes', devices: 'yes' })
+    expect([done.statusCode, done.headers.location]).toEqual([303, '/signed-out'])
     expect((await refresh(rotated.json().refresh_token)).json().error).toBe('invalid_grant')
+  })
+
+  it('OI-07 WEB-03 that it is done is said again when it is loaded again, pressed twice or come back to; and by nobody signed in', async () => {
+    const { browser } = await signedIn()
+    await browser.open('/logout')
+    await browser.submit('/logout/confirm', { answer: 'yes', devices: 'yes' })
+    for (const path of ['/signed-out', '/signed-out', '/logout/confirm', '/signed-out']) {
+      const page = await browser.open(path)
+      expect([page.statusCode, textOf(page.body)]).toEqual([
+        200,
+        expect.stringContaining('You’re signed out Your devices are signed out too.'),
+      ])
+    }
+    expect((await browser.submit('/logout/confirm', { answer: 'yes' })).headers.location).toBe('/signed-out')
+    await server.host.advance(31 * 60 * 1000)
+    expect((await browser.get('/signed-out')).headers.location).toBe('/link')
+    expect((await (await signedIn()).browser.get('/signed-out')).headers.location).toBe('/account')
+    const none = server.browser()
+    expect(textOf((await none.open('/logout')).body)).toContain('Devices that you linked stay signed in.')
   })
 
   it('OI-07 a forged form signs nobody out', async () => {

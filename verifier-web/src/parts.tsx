@@ -28,6 +28,7 @@ interface FormProps {
     | '/account/second-factor/on'
     | '/account/second-factor/off'
     | '/account/second-factor/recovery-codes'
+    | '/account/second-factor/recovery-codes/kept'
     | '/account/password'
     | '/account/identities/add'
     | '/account/identities/remove'

@@ -13,6 +13,8 @@ import {
   stepOf,
 } from '../accounts/second-factor.ts'
 import type { SignedIn } from '../accounts/sessions.ts'
+import type { UpstreamSettings } from '../accounts/upstream-settings.ts'
+import { upstreamsOf } from '../accounts/ways-in.ts'
 import type { AccountEvent, Provider } from '../oauth/provider.ts'
 import type { User } from '../oauth/records.ts'
 import { update } from '../oauth/store.ts'
@@ -20,6 +22,7 @@ import { goSignIn, signedInJustNow } from './account-scope.ts'
 import { ownForm, type Pages } from './page-scope.ts'
 
 const PATH = '/account/second-factor'
+const CODES = `${PATH}/recovery-codes`
 /** So long a key that nobody has confirmed may wait in its page. */
 const SETUP_MS = 30 * 60 * 1000
 
@@ -30,7 +33,13 @@ interface Setup {
 }
 
 /** `service`: what the app calls the account. */
-export function secondFactorRoutes(app: FastifyInstance, provider: Provider, pages: Pages, service: string): void {
+export function secondFactorRoutes(
+  app: FastifyInstance,
+  provider: Provider,
+  pages: Pages,
+  service: string,
+  upstreams: readonly UpstreamSettings[],
+): void {
   const { store, vault, host } = provider
 
   const fresh = (request: FastifyRequest) => signedInJustNow(request, host.clock.now())
@@ -66,16 +75,19 @@ export function secondFactorRoutes(app: FastifyInstance, provider: Provider, pag
   app.get(PATH, async (request, reply) => {
     const { signedIn, visit } = request.visitor
     if (signedIn === undefined) return goSignIn(pages, request, reply, PATH, 0)
+    if (codesToKeep(request) !== undefined) return pages.go(reply, CODES)
     const { secondFactor, shortPassword } = signedIn.user
     const { done, ...errand } = visit.errand
+    const after = await firstStepOf(signedIn.user)
     if (secondFactor === undefined) {
       const off = done === 'second_factor_off'
       if (off) pages.cookies.keep(reply, request.visitor, errand)
-      return pages.show(reply, factorPage(pages.chrome(request), off ? { news: done } : {}))
+      return pages.show(reply, factorPage(pages.chrome(request), { after, ...(off ? { news: done } : {}) }))
     }
     const recoveryCodes = secondFactor.recoveryDigests.length
     const secondsAgo = Math.max(0, Math.round((host.clock.now() - secondFactor.addedAt) / 1000))
     const html = factorPage(pages.chrome(request), {
+      after,
       on: {
         since: { at: secondFactor.addedAt, secondsAgo },
         recoveryCodes,
@@ -110,13 +122,27 @@ export function secondFactorRoutes(app: FastifyInstance, provider: Provider, pag
       if (current === undefined || current.secondFactor !== undefined) return { outcome: false }
       return { next: { ...current, secondFactor }, outcome: true }
     })
-    // Another window was faster; its codes were shown there.
-    if (!on) return pages.go(reply, PATH)
+    // Another window was faster: its codes are the ones to keep.
+    if (!on) return pages.go(reply, CODES)
     note('second_factor_on', user)
-    return showCodes(request, reply, signedIn, codes, true)
+    return goCodes(request, reply, signedIn, codes, true)
   })
 
-  app.post(`${PATH}/recovery-codes`, async (request, reply) => {
+  app.get(CODES, (request, reply) => {
+    const codes = codesToKeep(request)
+    if (codes === undefined) return pages.go(reply, PATH)
+    return pages.show(reply, recoveryCodesPage(pages.chrome(request), codes))
+  })
+
+  app.post(`${CODES}/kept`, (request, reply) => {
+    ownForm(request)
+    const { visitor } = request
+    const { recoveryCodes: _, ...told } = visitor.visit.told ?? {}
+    pages.cookies.keep(reply, visitor, visitor.visit.errand, told)
+    return pages.go(reply, visitor.visit.errand.userCode === undefined ? '/account' : '/link/device')
+  })
+
+  app.post(CODES, async (request, reply) => {
     ownForm(request)
     const signedIn = fresh(request)
     if (signedIn === undefined) return confirm(request, reply)
@@ -128,7 +154,7 @@ export function secondFactorRoutes(app: FastifyInstance, provider: Provider, pag
     })
     if (!made) return pages.go(reply, PATH)
     note('recovery_codes_made', signedIn.user)
-    return showCodes(request, reply, signedIn, codes, false)
+    return goCodes(request, reply, signedIn, codes, false)
   })
 
   app.post(`${PATH}/off`, async (request, reply) => {
@@ -147,16 +173,30 @@ export function secondFactorRoutes(app: FastifyInstance, provider: Provider, pag
     return pages.go(reply, PATH)
   })
 
-  /** The only time that anybody sees them. */
-  async function showCodes(
+  async function firstStepOf(user: User) {
+    if (user.passwordHash !== undefined) return 'password'
+    return (await upstreamsOf(store, upstreams, user.id)).length > 0 ? 'upstream' : 'nothing'
+  }
+
+  /** Of this very sign-in. */
+  function codesToKeep({ visitor }: FastifyRequest) {
+    const { recoveryCodes } = visitor.visit.told ?? {}
+    return recoveryCodes?.sessionId === visitor.signedIn?.session.id ? recoveryCodes : undefined
+  }
+
+  /** They are in this browser alone, and only until their person says to have kept them: the store has digests. */
+  async function goCodes(
     request: FastifyRequest,
     reply: FastifyReply,
     signedIn: SignedIn,
     codes: readonly string[],
-    isNew: boolean,
+    fresh: boolean,
   ) {
     await pages.cookies.renew(reply, signedIn)
-    return pages.show(reply, recoveryCodesPage(pages.chrome(request), { codes, fresh: isNew }))
+    const { errand, told } = request.visitor.visit
+    // The time that a visit has is theirs from now on.
+    pages.cookies.begin(reply, errand, { ...told, recoveryCodes: { codes, fresh, sessionId: signedIn.session.id } })
+    return pages.go(reply, CODES)
   }
 }
 

@@ -1,6 +1,6 @@
 // /account/sessions: the browsers in which somebody is signed in, and the end of one. /account/sign-out: of all of them,
 // and of devices and apps where the person says so (OWASP Session Management).
-import { browsersPage, everywherePage, loggedOutPage } from '@latchkey/verifier-web'
+import { browsersPage, everywherePage } from '@latchkey/verifier-web'
 import type { FastifyInstance } from 'fastify'
 import {
   endOtherSessions,
@@ -16,6 +16,7 @@ import type { Provider } from '../oauth/provider.ts'
 import type { BrowserSession } from '../oauth/records.ts'
 import { whenceOf, whenOf } from './account-facts.ts'
 import { goSignIn } from './account-scope.ts'
+import { SIGNED_OUT_PATH } from './logout.ts'
 import { ownForm, type Pages } from './page-scope.ts'
 import { tellNext, tellOnce } from './visitor.ts'
 
@@ -59,7 +60,9 @@ export function accountSessionRoutes(app: FastifyInstance, provider: Provider, p
   })
 
   app.post(EVERYWHERE, async (request, reply) => {
-    const { signedIn } = request.visitor
+    const { signedIn, visit } = request.visitor
+    // Pressed twice, or again after going back.
+    if (signedIn === undefined && visit.told?.signedOut) return pages.go(reply, SIGNED_OUT_PATH)
     const form = ownForm(request)
     if (signedIn === undefined) return goSignIn(pages, request, reply, EVERYWHERE, 0)
     if (form.get('answer')?.[0] !== 'yes') return pages.go(reply, '/account')
@@ -69,9 +72,8 @@ export function accountSessionRoutes(app: FastifyInstance, provider: Provider, p
     await endOtherSessions(store, userId)
     if (devicesToo) await unlinkAll(provider, userId)
     provider.note({ event: 'signed_out_everywhere', userId })
-    await pages.cookies.signOut(reply, request.visitor, {})
-    const { account: _, ...chrome } = pages.chrome(request)
-    return pages.show(reply, loggedOutPage(chrome, { devicesToo }))
+    await pages.cookies.signOut(reply, request.visitor, {}, { signedOut: { devicesToo } })
+    return pages.go(reply, SIGNED_OUT_PATH)
   })
 
   function shown(session: BrowserSession, signedIn: SignedIn) {

@@ -19,6 +19,9 @@ const PLACES: readonly string[] = [
   '/reset-password/new',
   '/authorize/continue',
   '/logout/confirm',
+  '/signed-out',
+  '/undo',
+  '/account/second-factor/recovery-codes',
   ...ACCOUNT_PATHS,
 ]
 

@@ -10,6 +10,8 @@ import type { Provider } from '../oauth/provider.ts'
 import { bare, fields, PAGE, text } from './openapi.ts'
 import { fromAnywhere, ownForm, PageProblem, type Pages } from './page-scope.ts'
 
+/** Where whoever has signed out is told so. */
+export const SIGNED_OUT_PATH = '/signed-out'
 const SUBJECT = 'logout'
 
 export function logoutRoutes(app: FastifyInstance, provider: Provider, pages: Pages): void {
@@ -32,27 +34,38 @@ export function logoutRoutes(app: FastifyInstance, provider: Provider, pages: Pa
     const { signedIn, visit } = request.visitor
     const { logout = {} } = visit.errand
     if (signedIn === undefined) {
-      pages.cookies.keep(reply, request.visitor, {})
-      return leave(request, reply, false)
+      // Here again by going back, perhaps: what was said before is still so.
+      pages.cookies.keep(reply, request.visitor, {}, { signedOut: {}, ...visit.told })
+      return leave(request, reply)
     }
     const client = logout.redirectUri === undefined || logout.client === undefined ? {} : { client: logout.client }
     return pages.show(reply, logoutPage(pages.chrome(request, SUBJECT), { ...client, devicesToo: true }))
   })
 
   app.post('/logout/confirm', async (request, reply) => {
+    const { signedIn, visit } = request.visitor
+    // Pressed twice, or again after going back.
+    if (signedIn === undefined && visit.told?.signedOut) return pages.go(reply, SIGNED_OUT_PATH)
     const form = ownForm(request, SUBJECT)
-    const { signedIn } = request.visitor
     if (form.get('answer')?.[0] !== 'yes' || signedIn === undefined) {
       pages.cookies.keep(reply, request.visitor, {})
       return pages.go(reply, '/link')
     }
     const devicesToo = form.get('devices')?.[0] === 'yes'
     if (devicesToo) await unlinkAll(provider, signedIn.user.id, 'device')
-    await pages.cookies.signOut(reply, request.visitor, {})
-    return leave(request, reply, devicesToo)
+    await pages.cookies.signOut(reply, request.visitor, {}, { signedOut: { devicesToo } })
+    return leave(request, reply)
   })
 
-  function leave(request: FastifyRequest, reply: FastifyReply, devicesToo: boolean) {
+  app.get(SIGNED_OUT_PATH, (request, reply) => {
+    const { signedIn, visit } = request.visitor
+    if (signedIn !== undefined) return pages.go(reply, '/account')
+    // Whether devices were signed out too is not known any more.
+    if (visit.told?.signedOut === undefined) return pages.go(reply, '/link')
+    return pages.show(reply, loggedOutPage(pages.chrome(request), visit.told.signedOut))
+  })
+
+  function leave(request: FastifyRequest, reply: FastifyReply) {
     const { logout = {} } = request.visitor.visit.errand
     if (logout.redirectUri !== undefined) {
       const { redirectUri, state } = logout
@@ -60,8 +73,7 @@ export function logoutRoutes(app: FastifyInstance, provider: Provider, pages: Pa
         state === undefined ? '' : `${redirectUri.includes('?') ? '&' : '?'}state=${encodeURIComponent(state)}`
       return reply.redirect(redirectUri + query, 303)
     }
-    const { account: _, ...chrome } = pages.chrome(request)
-    return pages.show(reply, loggedOutPage(chrome, { devicesToo }))
+    return pages.go(reply, SIGNED_OUT_PATH)
   }
 }
 

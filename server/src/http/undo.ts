@@ -1,6 +1,6 @@
 // /undo: from the notice of a new device to its end, without a sign-in. The token leaves the address at once, opening
 // changes nothing (programs that read mail open everything), and the button ends this one link and nothing else.
-import { goneUndoPage, undonePage, undoPage } from '@latchkey/verifier-web'
+import { goneUndoPage, oneLine, undonePage, undoPage } from '@latchkey/verifier-web'
 import type { FastifyInstance, FastifyReply, FastifyRequest } from 'fastify'
 import type { Provider } from '../oauth/provider.ts'
 import { findUndoable, readUndo, type Undo, type Undoable, undoLink } from '../oauth/undo.ts'
@@ -15,19 +15,25 @@ export function undoRoutes(app: FastifyInstance, provider: Provider, pages: Page
   // Longer than the router lets a named part of an address be.
   app.get<{ Params: { '*': string } }>(`${UNDO_PATH}/*`, (request, reply) => {
     const undo = readUndo(vault, request.params['*'], host.clock.now())
-    pages.cookies.keep(reply, request.visitor, undo === undefined ? {} : { undo })
+    const { undone: _before, ...told } = request.visitor.visit.told ?? {}
+    pages.cookies.keep(reply, request.visitor, undo === undefined ? {} : { undo }, told)
     return pages.go(reply, UNDO_PATH)
   })
 
   app.get(UNDO_PATH, async (request, reply) => {
-    const { undo } = request.visitor.visit.errand
+    const { errand, told } = request.visitor.visit
+    const { undo } = errand
     const found = undo === undefined ? undefined : await findUndoable(provider, undo)
+    if (undo === undefined && told?.undone) return pages.show(reply, undonePage(pages.anybody(request), told.undone))
     if (undo === undefined || found === undefined) return gone(request, reply)
     return pages.show(reply, undoPage(pages.anybody(request, subjectOf(undo)), await shown(found)))
   })
 
   app.post(UNDO_PATH, async (request, reply) => {
-    const { undo } = request.visitor.visit.errand
+    const { errand, told } = request.visitor.visit
+    const { undo } = errand
+    // Pressed twice, or again after going back.
+    if (undo === undefined && told?.undone) return pages.go(reply, UNDO_PATH)
     if (undo === undefined) {
       ownForm(request)
       return gone(request, reply)
@@ -37,9 +43,10 @@ export function undoRoutes(app: FastifyInstance, provider: Provider, pages: Page
     if (found === undefined) return gone(request, reply)
     const { label, name, client } = await shown(found)
     await undoLink(provider, undo)
-    pages.cookies.keep(reply, request.visitor, {})
     const upToSeconds = Math.max(limits.userTokenSeconds, found.enrolled === undefined ? 0 : limits.clientTokenSeconds)
-    return pages.show(reply, undonePage(pages.anybody(request), { name: label ?? name ?? client, upToSeconds }))
+    const undone = { name: oneLine(label ?? name ?? client) ?? '', upToSeconds }
+    pages.cookies.keep(reply, request.visitor, {}, { ...told, undone })
+    return pages.go(reply, UNDO_PATH)
   })
 
   async function shown({ family, enrolled }: Undoable) {

@@ -1,5 +1,13 @@
 // Who is looking at a page: a visit (a sealed cookie, nothing stored) and, once signed in, a session (stored).
-import type { AccountNews, FactorNews, PasskeyNews, UpstreamNews } from '@latchkey/verifier-web'
+import type {
+  AccountNews,
+  FactorNews,
+  LoggedOutModel,
+  PasskeyNews,
+  RecoveryCodesModel,
+  UndoneModel,
+  UpstreamNews,
+} from '@latchkey/verifier-web'
 import type { FastifyReply, FastifyRequest } from 'fastify'
 import { browserName } from '../accounts/browser-name.ts'
 import type { Reset } from '../accounts/password-reset.ts'
@@ -113,11 +121,23 @@ export function purposeOf(errand: Errand): Errand {
   return purpose
 }
 
+/**
+ * What was done, for a page that says so again when it is loaded again: kept whatever the errand turns to, until somebody
+ * signs in or out or the visit ends. Not known to the server otherwise.
+ */
+export interface Told {
+  /** Codes that nobody has said to have kept; of one session, and of nobody else in this browser. */
+  readonly recoveryCodes?: RecoveryCodesModel & { readonly sessionId: string }
+  readonly undone?: UndoneModel
+  readonly signedOut?: LoggedOutModel
+}
+
 /** Carries an errand from page to page in a sealed cookie, without a row for every passer-by. */
 export interface Visit {
   readonly id: string
   readonly startedAt: number
   readonly errand: Errand
+  readonly told?: Told
 }
 
 export interface Visitor {
@@ -135,16 +155,16 @@ const VISIT_ID_BYTES = 16
 
 export interface VisitorCookies {
   read(request: FastifyRequest): Promise<Visitor>
-  /** From now on this visit is about `errand`, and about nothing else. */
-  keep(reply: FastifyReply, visitor: Visitor, errand: Errand): void
+  /** From now on this visit is about `errand`, and about nothing else; what it has told stays, unless `told` says more. */
+  keep(reply: FastifyReply, visitor: Visitor, errand: Errand, told?: Told): void
   /** A new visit, about `errand`: the time it has begins now. */
-  begin(reply: FastifyReply, errand: Errand): void
+  begin(reply: FastifyReply, errand: Errand, told?: Told): void
   /** `user` and `provenAt`: as for `startSession`. */
   signIn(reply: FastifyReply, visitor: Visitor, user: User, amr: readonly string[], provenAt?: ProvenAt): Promise<void>
   /** The same sign-in goes on with a new cookie: what was planted or overheard before is worth nothing any more. */
   renew(reply: FastifyReply, signedIn: SignedIn): Promise<void>
   /** `errand`: what the visit is about from now on, where that is not what it was about before. */
-  signOut(reply: FastifyReply, visitor: Visitor, errand?: Errand): Promise<void>
+  signOut(reply: FastifyReply, visitor: Visitor, errand?: Errand, told?: Told): Promise<void>
 }
 
 export function visitorCookies(provider: Provider): VisitorCookies {
@@ -156,10 +176,11 @@ export function visitorCookies(provider: Provider): VisitorCookies {
   const sessionCookie = `${prefix}latchkey-session`
   const options = { path: '/', httpOnly: true, secure, sameSite: 'lax' } as const
 
-  const newVisit = (errand: Errand): Visit => ({
+  const newVisit = (errand: Errand, told?: Told): Visit => ({
     id: randomToken(host.entropy, VISIT_ID_BYTES),
     startedAt: host.clock.now(),
     errand,
+    ...(told && { told }),
   })
   const setVisit = (reply: FastifyReply, visit: Visit) =>
     reply.setCookie(visitCookie, vault.seal('visit', JSON.stringify(visit)), options)
@@ -190,8 +211,9 @@ export function visitorCookies(provider: Provider): VisitorCookies {
         isFormToken: (token, subject) => token !== undefined && sameDigest(token, formToken(subject)),
       }
     },
-    keep: (reply, { visit }, errand) => void setVisit(reply, { ...visit, errand }),
-    begin: (reply, errand) => void setVisit(reply, newVisit(errand)),
+    keep: (reply, { visit }, errand, told = visit.told) =>
+      void setVisit(reply, { ...visit, errand, ...(told && { told }) }),
+    begin: (reply, errand, told) => void setVisit(reply, newVisit(errand, told)),
     async signIn(reply, { visit, signedIn }, user, amr, provenAt) {
       // The session of before ends here: its id may be known to whoever used this browser then.
       if (signedIn !== undefined) await endSession(store, signedIn.session)
@@ -202,10 +224,10 @@ export function visitorCookies(provider: Provider): VisitorCookies {
     async renew(reply, { session }) {
       reply.setCookie(sessionCookie, await renewSession(store, host, session), options)
     },
-    async signOut(reply, { signedIn, visit }, errand = visit.errand) {
+    async signOut(reply, { signedIn, visit }, errand = visit.errand, told) {
       if (signedIn !== undefined) await endSession(store, signedIn.session)
       reply.clearCookie(sessionCookie, options)
-      setVisit(reply, newVisit(purposeOf(errand)))
+      setVisit(reply, newVisit(purposeOf(errand), told))
     },
   }
 }

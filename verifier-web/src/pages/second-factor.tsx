@@ -98,10 +98,14 @@ export interface FactorModel {
     readonly needed: boolean
   }
   readonly news?: FactorNews
+  /** What a code is asked for after; a passkey needs none. */
+  readonly after: 'password' | 'upstream' | 'nothing'
 }
 
+const LEADS = { password: 'lead', upstream: 'leadElsewhere', nothing: 'leadNone' } as const
+
 /** Posts nothing to `/account/second-factor` (to set one up), `…/recovery-codes` or `…/off`. */
-export function factorPage(chrome: Chrome, { on, news }: FactorModel): string {
+export function factorPage(chrome: Chrome, { on, news, after }: FactorModel): string {
   const { words } = chrome.locale
   const { factor } = words
   return accountPart(
@@ -109,7 +113,7 @@ export function factorPage(chrome: Chrome, { on, news }: FactorModel): string {
     factor.title,
     <>
       <h1>{factor.title}</h1>
-      <p class="lead">{factor.lead}</p>
+      <p class="lead">{factor[LEADS[after]]}</p>
       {news && <Notice mood="good">{factor.news[NEWS[news]]}</Notice>}
       {on === undefined ? (
         <Form chrome={chrome} action="/account/second-factor" class="fields">
@@ -173,7 +177,10 @@ export interface RecoveryCodesModel {
   readonly fresh: boolean
 }
 
-/** Shown once. The codes are digits: one keyboard types them and the codes of the app. */
+/**
+ * Shown until somebody has kept them, which posts nothing to `…/recovery-codes/kept`. The codes are digits: one keyboard
+ * types them and the codes of the app.
+ */
 export function recoveryCodesPage(chrome: Chrome, { codes, fresh }: RecoveryCodesModel): string {
   const { factor } = chrome.locale.words
   return accountPart(
@@ -199,9 +206,11 @@ export function recoveryCodesPage(chrome: Chrome, { codes, fresh }: RecoveryCode
       <p class="hint paper">
         <Email address={chrome.account?.email} />
       </p>
-      <p class="next">
-        <a href={`${chrome.base}/account`}>{factor.codes.kept}</a>
-      </p>
+      <Form chrome={chrome} action="/account/second-factor/recovery-codes/kept" class="next">
+        <button type="submit" class="key">
+          {factor.codes.kept}
+        </button>
+      </Form>
     </>,
     ['handy'],
   )
