@@ -132,6 +132,23 @@ describe('setting it up', () => {
     expect((await owner.get(CODES)).headers.location).toBe(PATH)
   })
 
+  it('LOG-05 recovery codes that are good no more are not shown any more', async () => {
+    const { app } = await setUp()
+    await owner.open(PATH)
+    await owner.submit(CODES, {})
+    await server.host.advance(MINUTE)
+    const other = server.browser()
+    await other.signIn()
+    await other.submit('/sign-in/code', { code: app.code(now()) })
+    await other.open(PATH)
+    expect(codesIn((await owner.open(CODES)).body)).toHaveLength(10)
+    await other.submit(CODES, {})
+    expect((await owner.get(CODES)).headers.location).toBe(PATH)
+    await other.open(CODES)
+    expect((await other.submit(`${PATH}/off`, {})).headers.location).toBe(PATH)
+    expect((await other.get(CODES)).headers.location).toBe(PATH)
+  })
+
   it('SES-01 the session goes on under a new id', async () => {
     const before = owner.cookies.get(SESSION)
     await setUp()

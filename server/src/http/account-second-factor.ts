@@ -178,10 +178,14 @@ export function secondFactorRoutes(
     return (await upstreamsOf(store, upstreams, user.id)).length > 0 ? 'upstream' : 'nothing'
   }
 
-  /** Of this very sign-in. */
+  /** Of this very sign-in, as long as they are good: they may have been made anew, or turned off, in another window. */
   function codesToKeep({ visitor }: FastifyRequest) {
-    const { recoveryCodes } = visitor.visit.told ?? {}
-    return recoveryCodes?.sessionId === visitor.signedIn?.session.id ? recoveryCodes : undefined
+    const { visit, signedIn } = visitor
+    const { recoveryCodes } = visit.told ?? {}
+    if (recoveryCodes === undefined || recoveryCodes.sessionId !== signedIn?.session.id) return undefined
+    const good = signedIn.user.secondFactor?.recoveryDigests ?? []
+    const digests = recoveryDigests(vault, signedIn.user.id, recoveryCodes.codes)
+    return digests.some((digest) => good.includes(digest)) ? recoveryCodes : undefined
   }
 
   /** They are in this browser alone, and only until their person says to have kept them: the store has digests. */
