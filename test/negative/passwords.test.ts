@@ -191,7 +191,7 @@ describe('signing in', () => {
       await guess(EMAIL)
       const locked = await stranger().signIn()
       expect(locked.statusCode).toBe(429)
-      expect(locked.body).toContain('sign in with a passkey or in a browser that you have used here before')
+      expect(locked.body).toContain('where you have signed in before: in the same browser, or at home')
       await known.submit('/sign-out', {})
       expect((await known.signIn(EMAIL, 'a wrong password')).statusCode).toBe(403)
       expect((await known.signIn()).statusCode).toBe(303)
@@ -277,8 +277,38 @@ describe('signing in', () => {
       for (const one of seen) {
         expect(one).toEqual(seen[0])
         expect(one.locked[0]).toEqual(one.locked[1])
-        expect(one.work).toBe(85)
+        expect(one.work).toBe(175)
       }
+    })
+
+    it('LOG-03 nobody can tell from waiting, nor from the work, that an account has signed in from their own network', async () => {
+      const inside = () => server.browser({ 'x-forwarded-for': '203.0.113.7' })
+      await inside().signIn()
+      const seen = []
+      for (const [email, network] of [
+        [EMAIL, '203.0.113.7'],
+        [EMAIL, '203.0.113.8'],
+        ['nobody@example.com', '203.0.113.7'],
+      ] as const) {
+        await server.host.advance(10 * 24 * 3600 * 1000)
+        const attempt = (address: string) => server.browser({ 'x-forwarded-for': address }).signIn(email, 'wrong')
+        const told: unknown[] = []
+        const before = work.verifies
+        work.spared = true
+        for (let round = 0; round < 3; round++) {
+          for (let tries = 0; tries < 20; tries++) await stranger().signIn(email, 'wrong')
+          for (let tries = 0; tries < 12; tries++) {
+            const { statusCode, headers, body } = await attempt(network)
+            told.push([statusCode, headers['retry-after'], bare(body, email), work.verifies - before])
+          }
+          await server.host.advance(3 * 60_000)
+          for (let tries = 0; tries < 3; tries++) told.push((await stranger().signIn(email, 'wrong')).statusCode)
+        }
+        work.spared = false
+        seen.push(told)
+      }
+      expect(seen[1]).toEqual(seen[0])
+      expect(seen[2]).toEqual(seen[0])
     })
 
     it('LOG-04 a hundred tries at once get no more through than one after the other', async () => {

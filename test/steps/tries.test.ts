@@ -1,7 +1,7 @@
 // Tries of passwords and codes over days, without a server: what a stranger can do, and what they cannot do to an owner.
 import { readFileSync } from 'node:fs'
 import { beforeEach, describe, expect, it } from 'vitest'
-import { BRAKES, createTries, type Trier, type Tries } from '../../server/src/accounts/tries.ts'
+import { BRAKES, createTries, type Trier, type Tries, type Try } from '../../server/src/accounts/tries.ts'
 import { type FakeHost, fakeHost } from '../support/fake-host.ts'
 
 const MINUTE = 60
@@ -22,8 +22,8 @@ beforeEach(() => {
 async function triesWithin(seconds: number, who: () => Trier): Promise<number> {
   let got = 0
   for (let left = seconds; left > 0; ) {
-    const wait = tries.take(who())
-    if (wait === 0) got++
+    const { kind, wait } = tries.take(who())
+    if (kind === 'judged') got++
     await host.advance(Math.min(left, wait) * 1000)
     left -= wait
     if (got > 10_000) break
@@ -49,7 +49,7 @@ describe('tries', () => {
     const counted = createTries({ most: 10, windowSeconds: 600 }, { now: () => now, monotonic: () => now })
     let got = 0
     for (let wait = 0; now <= 365 * DAY * 1000; now += wait * 1000) {
-      wait = counted.take(stranger())
+      wait = counted.take(stranger()).wait
       if (wait === 0) got++
     }
     expect(got).toBe(36_600)
@@ -62,9 +62,9 @@ describe('tries', () => {
 
   it('LOG-04 a quarter of an hour after the last of them everybody has a try again', async () => {
     await triesWithin(3 * DAY + 1, stranger)
-    expect(tries.take(stranger())).toBeGreaterThan(0)
+    expect(tries.take(stranger()).kind).toBe('refused')
     await host.advance(864_000)
-    expect(tries.take(stranger())).toBe(0)
+    expect(tries.take(stranger()).kind).toBe('judged')
   })
 
   it('LOG-04 from one place: ten in ten minutes', async () => {
@@ -74,32 +74,77 @@ describe('tries', () => {
 
   it('LOG-04 a browser that is known has an allowance of its own, however hard strangers try', async () => {
     await triesWithin(DAY / 2, stranger)
-    const owner = { ...stranger(), browser: 'known' }
-    expect(tries.take(owner)).toBe(0)
-    tries.giveBack(owner)
+    const right = tries.take({ ...stranger(), own: 'known' })
+    expect([right.kind, right.wait]).toEqual(['judged', 0])
+    right.giveBack()
     // And whoever steals what makes it known gets no more than that.
-    expect(await triesWithin(DAY, () => ({ ...stranger(), browser: 'stolen' }))).toBeLessThanOrEqual(through(DAY))
+    expect(await triesWithin(DAY, () => ({ ...stranger(), own: 'stolen' }))).toBeLessThanOrEqual(through(DAY))
   })
 
   it('LOG-04 a hundred that come at once are a hundred', () => {
-    const waits = Array.from({ length: 100 }, () => tries.take(stranger()))
-    expect(waits.filter((wait) => wait === 0)).toHaveLength(20)
+    const kinds = Array.from({ length: 100 }, () => tries.take(stranger()).kind)
+    expect(kinds.filter((kind) => kind === 'judged')).toHaveLength(20)
   })
 
   it('LOG-03 LOG-04 what was right does not count, and what came before does all the same: nothing shows that somebody is in', async () => {
     expect(await triesWithin(1, stranger)).toBe(20)
     for (let times = 0; times < 5; times++) {
       await host.advance(MINUTE * 1000)
-      const right = stranger()
-      expect(tries.take(right)).toBe(0)
-      tries.giveBack(right)
-      expect(tries.take(stranger())).toBe(0)
-      expect(tries.take(stranger())).toBeGreaterThan(0)
+      const right = tries.take(stranger())
+      expect(right.kind).toBe('judged')
+      right.giveBack()
+      expect(tries.take(stranger()).wait).toBe(0)
+      expect(tries.take(stranger()).wait).toBeGreaterThan(0)
     }
   })
 
   it('LOG-04 accounts do not pay for each other', async () => {
     await triesWithin(3 * 3600, stranger)
-    expect(tries.take({ ...stranger(), account: 'ben@example.com' })).toBe(0)
+    expect(tries.take({ ...stranger(), account: 'ben@example.com' }).wait).toBe(0)
+  })
+
+  describe('at home', () => {
+    const home = (): Trier => ({ account: 'ana@example.com', network: '203.0.113.7', home: true })
+    const street = (): Trier => ({ ...home(), network: '203.0.113.8', home: false })
+
+    it('LOG-04 what strangers use up elsewhere is not the reserve at home', async () => {
+      while (tries.take(stranger()).kind === 'judged') await host.advance(1000)
+      expect(tries.take(street()).kind).toBe('feigned')
+      for (let times = 0; times < 20; times++) {
+        const right = tries.take(home())
+        expect(right.kind).toBe('judged')
+        right.giveBack()
+      }
+    })
+
+    it('LOG-04 somebody in there, and strangers everywhere, get twice what strangers get, and nobody more', async () => {
+      let now = 0
+      const counted = createTries({ most: 10, windowSeconds: 600 }, { now: () => now, monotonic: () => now })
+      const judged = (who: Trier) => (counted.take(who).kind === 'judged' ? 1 : 0)
+      let got = 0
+      for (; now <= 365 * DAY * 1000; now += 432_000) {
+        got += judged(stranger()) + judged(home())
+        if (now === 0) for (let times = 0; times < 200; times++) got += judged(stranger()) + judged(home())
+      }
+      expect(got).toBeGreaterThan(2 * 36_500)
+      expect(got).toBeLessThanOrEqual(2 * 36_600)
+    })
+
+    it('LOG-03 LOG-04 nothing that is told differs from a network where nobody ever signed in, there and elsewhere', async () => {
+      const seen = []
+      for (const who of [home, street]) {
+        host = fakeHost()
+        tries = createTries({ most: 10, windowSeconds: 600 }, host.clock)
+        const told = []
+        const worth = ({ kind, wait }: Try) => [kind === 'refused', wait]
+        for (let minute = 0; minute < 200; minute++) {
+          for (let times = 0; times < 12; times++) told.push(worth(tries.take(who())))
+          for (let times = minute % 3; times > 0; times--) told.push(tries.take(stranger()).wait)
+          await host.advance(MINUTE * 1000)
+        }
+        seen.push(told)
+      }
+      expect(seen[0]).toEqual(seen[1])
+    })
   })
 })

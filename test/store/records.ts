@@ -95,6 +95,7 @@ export function samples(name: string): { readonly [K in TableName]: RecordOf<K> 
       passwordHash: '$argon2id$v=19$…',
       secondFactor: { sealedSecret: 'sealed', lastStep: 58_000_000, recoveryDigests: ['one', 'two'], addedAt: LATE },
       passwordReset: { digest: 'digest', until: LATE },
+      homes: [{ digest: 'one', usedAt: LATE }],
       admin: true,
       createdAt: LATE,
       disabledAt: LATE + 1,

@@ -3,6 +3,7 @@ import type { Host } from '@latchkey/shared'
 import { NEVER, USER_ID_PREFIX, type User } from '../oauth/records.ts'
 import { type Store, update } from '../oauth/store.ts'
 import { digestOf, randomToken } from '../oauth/vault.ts'
+import { withHome } from './home-networks.ts'
 import { needsFactor } from './password-rules.ts'
 import { hashPassword, needsRehash, verifyPassword } from './passwords.ts'
 
@@ -42,13 +43,25 @@ export async function addUser(store: Store, host: Host, user: NewUser): Promise<
   return (await store.users.insert(record)) ? record : undefined
 }
 
-/** Keeps the language (BCP 47) that messages to this person are written in. */
-export async function rememberLanguage(store: Store, user: User, locale: string): Promise<void> {
-  if (user.locale === locale) return
-  await update(store.users, user.id, (current) => ({
-    ...(current && { next: { ...current, locale } }),
-    outcome: undefined,
-  }))
+/** What a sign-in says of its person. */
+export interface SignInTraits {
+  /** The language (BCP 47) that messages to them are written in. */
+  readonly locale: string
+  /** The digest of the network (home-networks.ts). */
+  readonly home: string
+  /** Epoch milliseconds. */
+  readonly now: number
+}
+
+/** `user` has signed in. Written only where it says something new. */
+export async function rememberSignIn(store: Store, user: User, { locale, home, now }: SignInTraits): Promise<void> {
+  const after = (current: User): User => {
+    // Another password was set meanwhile: what signed in under the old one is at home no more.
+    const next = current.passwordHash === user.passwordHash ? withHome(current, home, now) : current
+    return next.locale === locale ? next : { ...next, locale }
+  }
+  if (after(user) === user) return
+  await update(store.users, user.id, (current) => ({ ...(current && { next: after(current) }), outcome: undefined }))
 }
 
 /** The account of an address as somebody typed it. */
@@ -93,7 +106,7 @@ export async function setPassword(store: Store, userId: string, password: string
 export function withPassword(user: User, password: string, passwordHash: string): User | undefined {
   const short = needsFactor(password)
   if (short && user.secondFactor === undefined) return undefined
-  // What was sent for the old one is void.
-  const { shortPassword: _, passwordReset: _sent, ...rest } = user
+  // What was sent for the old one is void, and whoever signed in with it is a stranger.
+  const { shortPassword: _, passwordReset: _sent, homes: _homes, ...rest } = user
   return { ...rest, passwordHash, ...(short && { shortPassword: true as const }) }
 }

@@ -53,7 +53,7 @@ export function passwordRoutes(
     }
     await passwords.clear(user, form, session)
     await pages.cookies.renew(reply, signedIn)
-    door.knownBrowsers.remember(request, reply, changed)
+    await door.remember(request, reply, changed)
     provider.note({ event: 'password_changed', userId: user.id })
     pages.cookies.keep(reply, request.visitor, { ...request.visitor.visit.errand, done: 'password_changed' })
     return pages.go(reply, PATH)

@@ -111,10 +111,11 @@ export function resetPasswordRoutes(
     const again = { code: code.slice(0, LONGEST_SHOWN) }
     const problem = passwords.problem(user, password)
     if (problem !== undefined) return choose(request, reply, reset, user, { ...again, problem }, 400)
-    const browser = door.knownBrowsers.find(request, user)
-    const trier = { account: user.id, ...(browser === undefined ? {} : { browser }) }
-    const wait = user.secondFactor === undefined ? 0 : door.codes.take(trier)
-    if (wait > 0) {
+    // Who has the message has the mailbox: whoever has but the password cannot keep them waiting.
+    const own = door.knownBrowsers.find(request, user) ?? 'mail'
+    const tried = user.secondFactor && door.codes.take({ account: user.id, own })
+    if (tried !== undefined && tried.wait > 0) {
+      const { wait } = tried
       const more = { ...again, problem: 'too_many', retryAfterSeconds: wait } as const
       return pages.showThrottled(reply, chooseHtml(request, reset, user, more), wait)
     }
@@ -123,7 +124,7 @@ export function resetPasswordRoutes(
       provider.note({ event: 'second_factor_refused', userId: user.id })
       return choose(request, reply, reset, user, { ...again, problem: 'wrong_code' }, 403)
     }
-    if (user.secondFactor !== undefined) door.codes.giveBack(trier)
+    tried?.giveBack()
     if (redeemed.outcome === 'gone') return gone(request, reply)
     // Fit a moment ago: the second factor that let it be short was turned off meanwhile.
     if (redeemed.outcome === 'too_short') return choose(request, reply, reset, user, TOO_SHORT_NOW, 400)

@@ -5,6 +5,7 @@ import { digitsIn, takeCode } from '../accounts/second-factor.ts'
 import { passwordMark } from '../accounts/users.ts'
 import type { Provider } from '../oauth/provider.ts'
 import { update } from '../oauth/store.ts'
+import { networkOf } from '../oauth/throttle.ts'
 import { ownForm, type Pages } from './page-scope.ts'
 import type { SignInDoor } from './sign-in-door.ts'
 
@@ -37,9 +38,10 @@ export function codeRoutes(app: FastifyInstance, provider: Provider, pages: Page
     if (came === undefined) return pages.go(reply, '/sign-in')
     const { id: account, email } = came.user
     const browser = door.knownBrowsers.find(request, came.user)
-    const trier = { account, ...(browser === undefined ? {} : { browser }) }
+    // Whoever knows the password may learn that the account has been here before.
+    const own = browser ?? (door.isHome(request, came.user) ? networkOf(request.ip) : undefined)
     const again = { email, code: typed.slice(0, LONGEST_SHOWN) }
-    const wait = door.codes.take(trier)
+    const { wait, giveBack } = door.codes.take({ account, ...(own === undefined ? {} : { own }) })
     if (wait > 0) {
       const html = codePage(pages.chrome(request), { ...again, problem: 'too_many', retryAfterSeconds: wait })
       return pages.showThrottled(reply, html, wait)
@@ -56,7 +58,7 @@ export function codeRoutes(app: FastifyInstance, provider: Provider, pages: Page
       return pages.show(reply, codePage(pages.chrome(request), { ...again, problem: 'wrong' }), 403)
     }
     if (taken.kind === 'recovery') provider.note({ event: 'recovery_code_used', userId: account })
-    door.codes.giveBack(trier)
+    giveBack()
     // Something one has is no second kind of factor beside something else one has.
     const kinds = came.amr.includes('pwd') ? ['otp', 'mfa'] : ['otp']
     return door.finish(request, reply, taken.user, [...came.amr, ...kinds])

@@ -2,11 +2,13 @@
 // What proves it is next door: sign-in.ts, sign-in-passkey.ts, sign-in-code.ts.
 import { langOf } from '@latchkey/verifier-web'
 import type { FastifyReply, FastifyRequest } from 'fastify'
+import { homeDigest, isHome } from '../accounts/home-networks.ts'
 import type { ProvenAt } from '../accounts/sessions.ts'
 import { createTries, type Tries } from '../accounts/tries.ts'
-import { passwordMark, rememberLanguage } from '../accounts/users.ts'
+import { passwordMark, rememberSignIn } from '../accounts/users.ts'
 import type { Provider } from '../oauth/provider.ts'
 import type { User } from '../oauth/records.ts'
+import { networkOf } from '../oauth/throttle.ts'
 import { createKnownBrowsers, type KnownBrowsers } from './known-browsers.ts'
 import type { Pages } from './page-scope.ts'
 import { placeFor } from './visitor.ts'
@@ -26,6 +28,10 @@ type Enter = (
 
 export interface SignInDoor {
   readonly knownBrowsers: KnownBrowsers
+  /** Whether the account has signed in from this network before. */
+  isHome(request: FastifyRequest, user: User | undefined): boolean
+  /** It has signed in, or has a new password: browser and network are known from now on. */
+  remember(request: FastifyRequest, reply: FastifyReply, user: User): Promise<void>
   readonly passwords: Tries
   readonly codes: Tries
   /**
@@ -46,8 +52,21 @@ export function createSignInDoor(provider: Provider, pages: Pages): SignInDoor {
   const passwords = createTries(WRONG_PASSWORDS, clock)
   const codes = createTries(WRONG_CODES, clock)
 
+  const homeOf = (request: FastifyRequest, userId: string): string =>
+    homeDigest(provider.vault, userId, networkOf(request.ip))
+
   const door: SignInDoor = {
     knownBrowsers,
+    isHome(request, user) {
+      // As much work where there is no such account.
+      const home = homeOf(request, user?.id ?? '')
+      return user !== undefined && isHome(user, home, clock.now())
+    },
+    async remember(request, reply, user) {
+      const locale = langOf(pages.chrome(request).locale)
+      await rememberSignIn(provider.store, user, { locale, home: homeOf(request, user.id), now: clock.now() })
+      knownBrowsers.remember(request, reply, user)
+    },
     passwords,
     codes,
     async admit(request, reply, user, amr, provenAt) {
@@ -62,8 +81,7 @@ export function createSignInDoor(provider: Provider, pages: Pages): SignInDoor {
       const { visitor } = request
       const { signInAfter: _late, ...errand } = visitor.visit.errand
       await pages.cookies.signIn(reply, { ...visitor, visit: { ...visitor.visit, errand } }, user, amr, provenAt)
-      await rememberLanguage(provider.store, user, langOf(pages.chrome(request).locale))
-      knownBrowsers.remember(request, reply, user)
+      await door.remember(request, reply, user)
       provider.note({ event: 'signed_in', userId: user.id })
       return pages.go(reply, placeFor(errand))
     },

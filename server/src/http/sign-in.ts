@@ -47,17 +47,23 @@ export function signInRoutes(
     const trier = {
       account: normaliseEmail(email) ?? '',
       network,
-      ...(browser === undefined ? {} : { browser }),
+      ...(browser === undefined ? { home: door.isHome(request, found) } : { own: browser }),
     }
+    const tooMany = (retryAfterSeconds: number) =>
+      page.show(request, reply, { email, problem: 'too_many', retryAfterSeconds })
     // All that is refused here is refused for what anybody could count, never for what the account is (LOG-03).
     const crowded = browser === undefined ? byNetwork.secondsToWait(network) : 0
-    const wait = crowded > 0 ? crowded : door.passwords.take(trier)
-    if (wait > 0) return page.show(request, reply, { email, problem: 'too_many', retryAfterSeconds: wait })
+    if (crowded > 0) return tooMany(crowded)
+    const { kind, wait, giveBack } = door.passwords.take(trier)
+    if (kind === 'refused') return tooMany(wait)
     if (browser === undefined) byNetwork.count(network)
-    const user = await checkPassword(provider.store, found, form.get('password')?.[0] ?? '')
+    const judged = kind === 'judged' ? found : undefined
+    const user = await checkPassword(provider.store, judged, form.get('password')?.[0] ?? '')
+    // A wrong one says the same from where the account has a reserve as from where it has none.
+    if (user === undefined && wait > 0) return tooMany(wait)
     if (user === undefined) return page.show(request, reply, { email, problem: 'wrong' }, 403)
     if (browser === undefined) byNetwork.uncount(network)
-    door.passwords.giveBack(trier)
+    giveBack()
     return door.admit(request, reply, user, ['pwd'])
   })
 

@@ -224,6 +224,8 @@ export interface User extends StoredRecord {
   readonly secondFactor?: SecondFactor
   /** Its person forgot the password, and was sent a message that lets them choose another one. */
   readonly passwordReset?: PasswordReset
+  /** Where they signed in lately with this password or beside it, the last first. */
+  readonly homes?: readonly HomeNetwork[]
   readonly admin: boolean
   readonly createdAt: number
   readonly disabledAt?: number
@@ -235,6 +237,14 @@ export interface PasswordReset {
   /** Of the secret in it. */
   readonly digest: string
   readonly until: number
+}
+
+/** A network that an account has signed in from. */
+export interface HomeNetwork {
+  /** Keyed. */
+  readonly digest: string
+  /** A day late at most. */
+  readonly usedAt: number
 }
 
 /** One-time codes of an app (TOTP, RFC 6238), asked for after a password. */

@@ -17,6 +17,7 @@ export type Purpose =
   | 'passkey-challenge'
   | 'second-factor'
   | 'known-browser'
+  | 'home-network'
   | 'undo'
   | 'password-reset'
   | 'freeze'

@@ -66,7 +66,7 @@ export const de: Locale = {
         wrong: 'E-Mail und Passwort passen nicht zusammen. Prüfe beides und gib das Passwort noch einmal ein.',
         tooMany: 'Zu viele Versuche. Warte {time} und gib das Passwort dann noch einmal ein.',
         tooManyLong:
-          'Zu viele falsche Passwörter. Warte {time}, oder melde dich mit einem Passkey an oder in einem Browser, den du hier schon benutzt hast.',
+          'Zu viele falsche Passwörter. Warte {time}, oder melde dich mit einem Passkey an oder dort, wo du schon angemeldet warst: im selben Browser oder zu Hause.',
         passkey: 'Dieser Passkey funktioniert hier nicht. Nimm einen anderen Passkey oder einen anderen Weg.',
         passkeyLate: 'Das hat zu lange gedauert. Versuch es noch einmal mit dem Passkey.',
       },

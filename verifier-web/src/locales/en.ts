@@ -61,7 +61,7 @@ export const words = {
       wrong: 'Email and password do not match. Check both and type the password again.',
       tooMany: 'Too many tries. Wait {time}, then type the password again.',
       tooManyLong:
-        'Too many wrong passwords. Wait {time}, or sign in with a passkey or in a browser that you have used here before.',
+        'Too many wrong passwords. Wait {time}, or sign in with a passkey, or where you have signed in before: in the same browser, or at home.',
       passkey: 'This passkey does not work here. Try another one, or another way.',
       passkeyLate: 'That took too long. Try the passkey again.',
     },

@@ -66,7 +66,7 @@ export const es: Locale = {
         wrong: 'El correo y la contraseña no coinciden. Revisa los dos y escribe otra vez la contraseña.',
         tooMany: 'Demasiados intentos. Espera {time} y vuelve a escribir la contraseña.',
         tooManyLong:
-          'Demasiadas contraseñas equivocadas. Espera {time}, entra con una llave de acceso o usa un navegador con el que ya hayas entrado aquí.',
+          'Demasiadas contraseñas equivocadas. Espera {time}, entra con una llave de acceso o hazlo donde ya hayas entrado antes: en el mismo navegador o en casa.',
         passkey: 'Esta llave de acceso no sirve aquí. Prueba con otra o de otra manera.',
         passkeyLate: 'Tardó demasiado. Prueba otra vez con la llave de acceso.',
       },

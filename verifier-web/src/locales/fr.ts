@@ -68,7 +68,7 @@ export const fr: Locale = {
           'L’e-mail et le mot de passe ne correspondent pas. Vérifiez les deux et saisissez à nouveau le mot de passe.',
         tooMany: 'Trop de tentatives. Attendez {time}, puis saisissez à nouveau le mot de passe.',
         tooManyLong:
-          'Trop de mots de passe incorrects. Attendez {time}, ou connectez-vous avec une clé d’accès ou depuis un navigateur que vous avez déjà utilisé ici.',
+          'Trop de mots de passe incorrects. Attendez {time}, ou connectez-vous avec une clé d’accès, ou là où vous l’avez déjà fait : dans le même navigateur ou chez vous.',
         passkey: 'Cette clé d’accès ne fonctionne pas ici. Essayez-en une autre, ou un autre moyen.',
         passkeyLate: 'Cela a pris trop de temps. Réessayez avec la clé d’accès.',
       },

@@ -66,7 +66,7 @@ export const pt: Locale = {
         wrong: 'O e-mail e a senha não correspondem. Confira os dois e digite a senha outra vez.',
         tooMany: 'Tentativas demais. Espere {time} e digite a senha outra vez.',
         tooManyLong:
-          'Muitas senhas erradas. Espere {time}, entre com uma chave de acesso ou use um navegador em que você já entrou aqui.',
+          'Muitas senhas erradas. Espere {time}, entre com uma chave de acesso ou de onde você já entrou antes: no mesmo navegador ou em casa.',
         passkey: 'Esta chave de acesso não funciona aqui. Tente outra ou entre de outro jeito.',
         passkeyLate: 'Demorou demais. Tente de novo com a chave de acesso.',
       },
