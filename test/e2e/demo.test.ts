@@ -1,6 +1,6 @@
 import { createServer, type Server } from 'node:net'
 import { fileURLToPath } from 'node:url'
-import type { Browser } from 'playwright-core'
+import type { Browser, Page } from 'playwright-core'
 import { afterAll, beforeAll, describe, expect, it } from 'vitest'
 import { launchBrowser } from '../support/browser.ts'
 import { decodeQr } from '../support/qr-decode.ts'
@@ -48,18 +48,27 @@ describe('npm run demo', () => {
     return { demo, address, userCode, password }
   }
 
-  it('AGT-03 shows a square; what it says opens the page, a person agrees, the TV and the box call the API', async () => {
-    const { demo, address, userCode, password } = await start()
+  async function openOnPhone(address: string) {
     const phone = await browser.newContext({ javaScriptEnabled: false })
     const page = await phone.newPage()
     await page.goto(address)
+    return { phone, page }
+  }
+
+  async function signIn(page: Page, password: string) {
+    await page.getByLabel('Email').fill(EMAIL)
+    await page.getByLabel('Password').fill(password)
+    await page.getByRole('button', { name: 'Sign in' }).click()
+  }
+
+  it('AGT-03 shows a square; what it says opens the page, a person agrees, the TV and the box call the API', async () => {
+    const { demo, address, userCode, password } = await start()
+    const { phone, page } = await openOnPhone(address)
     // The code leaves the address at once.
     expect(page.url()).not.toContain(userCode)
     // Its last letters are shown to nobody who has not signed in.
     expect(await page.textContent('main')).toContain(`${userCode.slice(0, 5)}••••`)
-    await page.getByLabel('Email').fill(EMAIL)
-    await page.getByLabel('Password').fill(password)
-    await page.getByRole('button', { name: 'Sign in' }).click()
+    await signIn(page, password)
 
     const shown = await page.textContent('main')
     for (const words of ['Living room TV', 'Northwind N55', 'Northwind TV app', userCode, EMAIL]) {
@@ -81,6 +90,38 @@ describe('npm run demo', () => {
     expect(processesIn(folder)).toEqual([])
   })
 
+  it.each([
+    ['a no', 'Not mine', /Press Enter for a new code\. /],
+    [
+      'a report',
+      'Someone sent me this code',
+      /Press Enter for a new code\. [\s\S]*was reported[\s\S]*The demo lifts that\./,
+    ],
+  ])('AGT-02 after %s it says so, and shows a new code when somebody presses Enter', async (_name, answer, then) => {
+    const { demo, address, userCode, password } = await start()
+    const { phone, page } = await openOnPhone(address)
+    await signIn(page, password)
+    await page.getByRole('button', { name: answer }).click()
+    await demo.until(/The phone said no: nothing is linked\.\n\s+Press Enter for a new code\. $/)
+    const before = demo.raw().length
+
+    demo.enter()
+    await demo.until(then)
+    await demo.until(/Press Enter for a new code\. [\s\S]*waiting · \d+:\d\d left/)
+    const next = await decodeQr(pictureOfSquare(demo.raw().slice(before)))
+    expect(next).not.toContain(userCode)
+    await page.goto(next)
+    await page.getByRole('button', { name: 'Not mine' }).click()
+    await demo.until(/Press Enter for a new code\. [\s\S]*Press Enter for a new code\. $/)
+    await phone.close()
+
+    // While it waits for Enter, too.
+    demo.interrupt()
+    expect(await demo.ended).toBe(0)
+    expect(demo.text()).toMatch(/Stopped\.\n*$/)
+    expect(processesIn(folder)).toEqual([])
+  })
+
   it('works a second time in the same folder, with a new password; Ctrl-C ends it while it waits', async () => {
     const first = await start()
     first.demo.interrupt()
@@ -89,17 +130,10 @@ describe('npm run demo', () => {
     expect(first.demo.raw()).toContain('\x1b[?25h')
 
     const { demo, address, password } = await start()
-    const phone = await browser.newContext({ javaScriptEnabled: false })
-    const page = await phone.newPage()
-    await page.goto(address)
-    const signIn = async (word: string) => {
-      await page.getByLabel('Email').fill(EMAIL)
-      await page.getByLabel('Password').fill(word)
-      await page.getByRole('button', { name: 'Sign in' }).click()
-    }
-    await signIn(first.password)
+    const { phone, page } = await openOnPhone(address)
+    await signIn(page, first.password)
     expect(await page.textContent('h1')).toBe('Sign in')
-    await signIn(password)
+    await signIn(page, password)
     expect(await page.textContent('h1')).toBe('Is this your device?')
     await phone.close()
 

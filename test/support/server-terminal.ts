@@ -40,6 +40,7 @@ export function serverTerminal(
         hear(text)
       },
       askSecret: async () => typed,
+      askToGoOn: async () => false,
       readInput: async () => input,
       untilStopped: () => stopped,
     }

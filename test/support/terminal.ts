@@ -12,6 +12,8 @@ export interface TerminalProcess {
   until(pattern: RegExp): Promise<RegExpExecArray>
   /** Types Ctrl-C. */
   interrupt(): void
+  /** Types Enter. */
+  enter(): void
   /** The exit code. */
   readonly ended: Promise<number | null>
 }
@@ -68,6 +70,7 @@ function watched(child: ChildProcess): TerminalProcess {
         watcher()
       }),
     interrupt: () => void child.stdin?.write('\x03'),
+    enter: () => void child.stdin?.write('\r'),
     ended,
   }
 }

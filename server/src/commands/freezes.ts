@@ -1,5 +1,8 @@
 // `latchkey freeze …`: where no device flow may begin for a while, because somebody reported its codes; and the way to
 // end that early. The server looks at the record each time, so an end counts at once, also while it runs.
+import type { Host } from '@latchkey/shared'
+import type { Freeze } from '../oauth/records.ts'
+import type { Store } from '../oauth/store.ts'
 import { recordAudit } from '../ops/audit.ts'
 import { withStore } from './settings.ts'
 import { CommandError, type Terminal } from './terminal.ts'
@@ -32,9 +35,17 @@ export function freezeLift(terminal: Terminal, freezeId: string, options: Common
   return withStore(terminal, options.config, async (store) => {
     const freeze = await store.freezes.get(freezeId)
     const held = freeze !== undefined && terminal.host.clock.now() < freeze.expiresAt
-    if (!held || !(await store.freezes.delete(freezeId))) throw new CommandError('no such freeze, or it has ended')
-    const { what, clientId, requestId } = freeze
-    await recordAudit(store, terminal.host, { event: 'freeze_lifted', what, clientId, requestId })
-    terminal.say(`Lifted: ${clientId} may begin there again`)
+    if (!held || !(await liftFreeze(store, terminal.host, freeze))) {
+      throw new CommandError('no such freeze, or it has ended')
+    }
+    terminal.say(`Lifted: ${freeze.clientId} may begin there again`)
   })
+}
+
+/** Returns whether it was there, and is on record then. */
+export async function liftFreeze(store: Store, host: Host, freeze: Freeze): Promise<boolean> {
+  const { id, what, clientId, requestId } = freeze
+  if (!(await store.freezes.delete(id))) return false
+  await recordAudit(store, host, { event: 'freeze_lifted', what, clientId, requestId })
+  return true
 }

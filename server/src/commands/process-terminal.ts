@@ -12,6 +12,7 @@ export function processTerminal(): Terminal {
     print: (line) => void process.stdout.write(`${line}\n`),
     say: (line) => void process.stderr.write(`${line}\n`),
     askSecret: (question) => (process.stdin.isTTY ? ask(question) : Promise.resolve(undefined)),
+    askToGoOn: (question, signal) => (process.stdin.isTTY ? enter(question, signal) : Promise.resolve(false)),
     readInput: () => text(process.stdin),
     untilStopped,
   }
@@ -30,6 +31,16 @@ function ask(question: string): Promise<string | undefined> {
     process.stderr.write('\n')
     return answer as string | undefined
   })
+}
+
+/** True for a line, false when the input or the waiting ends. */
+function enter(question: string, signal: AbortSignal): Promise<boolean> {
+  process.stderr.write(question)
+  const lines = createInterface({ input: process.stdin, signal })
+  return new Promise<boolean>((resolve) => {
+    lines.once('line', () => resolve(true))
+    lines.once('close', () => resolve(false))
+  }).finally(() => lines.close())
 }
 
 /** The first signal ends things in order; a second one at once. */

@@ -11,6 +11,8 @@ export interface Terminal {
   readonly say: (line: string) => void
   /** Asks for a secret; nothing is echoed. Undefined when nobody is there to answer. */
   readonly askSecret: (question: string) => Promise<string | undefined>
+  /** Asks for nothing but Enter. False when nobody is there to press it, or `signal` aborts. */
+  readonly askToGoOn: (question: string, signal: AbortSignal) => Promise<boolean>
   readonly readInput: () => Promise<string>
   /** Resolves when the process is asked to end. */
   readonly untilStopped: () => Promise<void>

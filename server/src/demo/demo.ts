@@ -1,15 +1,7 @@
 // `latchkey demo`: the whole story in one terminal. Server, account and API are real, and so is the device.
 import { createServer } from 'node:net'
 import { join } from 'node:path'
-import {
-  AgentError,
-  clientCredentials,
-  credentialFile,
-  DeviceAgent,
-  discover,
-  keyFile,
-  terminalScreen,
-} from '@latchkey/device-agent'
+import { clientCredentials, credentialFile, DeviceAgent, discover, keyFile } from '@latchkey/device-agent'
 import { DEVICE_CODE_GRANT, type Entropy, JWT_BEARER_GRANT, makeUserCode } from '@latchkey/shared'
 import { hashPassword } from '../accounts/passwords.ts'
 import { addUser } from '../accounts/users.ts'
@@ -22,6 +14,7 @@ import { type Store, update } from '../oauth/store.ts'
 import { randomToken } from '../oauth/vault.ts'
 import { openStore } from '../storage/open.ts'
 import { DEMO_SCOPES, demoApi } from './demo-api.ts'
+import { linkByCodes } from './demo-codes.ts'
 
 const SERVER_PORT = 8080
 const API_PORT = 8090
@@ -53,8 +46,8 @@ export async function demo(terminal: Terminal): Promise<void> {
     terminal.say('')
     terminal.say(`   Latchkey  ${issuer}      a demo API  ${resource}`)
     terminal.say(`   Sign in as  ${EMAIL}   password  ${password}`)
-    await tellStory({ terminal, issuer, resource, secret, signal: stop.signal })
-    terminal.say('\n   That was all of it. Ctrl-C ends the demo; the pages stay open until then.')
+    const end = await tellStory({ terminal, store, issuer, resource, secret, signal: stop.signal })
+    terminal.say(`\n   ${end} Ctrl-C ends the demo; the pages stay open until then.`)
     await stopped
   } catch (error) {
     if (!stop.signal.aborted) throw error
@@ -66,14 +59,15 @@ export async function demo(terminal: Terminal): Promise<void> {
 
 interface Story {
   readonly terminal: Terminal
+  readonly store: Store
   readonly issuer: string
   readonly resource: string
   readonly secret: string
   readonly signal: AbortSignal
 }
 
-/** A device signs in for a person and calls the API; then a box calls it as itself. */
-async function tellStory({ terminal, issuer, resource, secret, signal }: Story): Promise<void> {
+/** A device signs in for a person and calls the API; then a box calls it as itself. Returns what to say at the end. */
+async function tellStory({ terminal, store, issuer, resource, secret, signal }: Story): Promise<string> {
   const { host } = terminal
   const place = { directory: join(FOLDER, 'agent'), host }
   const agent = new DeviceAgent({
@@ -87,16 +81,7 @@ async function tellStory({ terminal, issuer, resource, secret, signal }: Story):
     keys: keyFile(place),
     host,
   })
-  const screen = terminalScreen({ terminal: process.stderr, env: terminal.environment, host })
-  try {
-    await agent.link({ signal, onState: screen.show })
-  } catch (error) {
-    // The screen has said what became of it.
-    if (error instanceof AgentError && ['denied', 'expired'].includes(error.reason)) return
-    throw error
-  } finally {
-    screen.close()
-  }
+  if (!(await linkByCodes(agent, { terminal, store, signal }))) return 'For a new code, start the demo again.'
   terminal.say(`\n   The TV calls the API with its token and its key:   GET ${resource}/library`)
   terminal.say(`   ${await told(await agent.fetch(`${resource}/library`, { signal }))}`)
 
@@ -108,6 +93,7 @@ async function tellStory({ terminal, issuer, resource, secret, signal }: Story):
   terminal.say(`\n   A box without a person calls it as itself:   GET ${resource}/screen`)
   const authorization = `Bearer ${answer.value.accessToken}`
   terminal.say(`   ${await told(await fetch(`${resource}/screen`, { headers: { authorization }, signal }))}`)
+  return 'That was all of it.'
 }
 
 async function told(answer: Response): Promise<string> {
