@@ -6,7 +6,7 @@ import type { Clock } from '@latchkey/shared'
 import type { Provider } from '../oauth/provider.ts'
 import type { PasswordReset, User } from '../oauth/records.ts'
 import { type Store, update } from '../oauth/store.ts'
-import { createThrottle } from '../oauth/throttle.ts'
+import { createThrottle, createTrickle } from '../oauth/throttle.ts'
 import { digestOf, sameDigest, type Vault } from '../oauth/vault.ts'
 import { hashPassword } from './passwords.ts'
 import { takeCode } from './second-factor.ts'
@@ -17,10 +17,13 @@ import { upstreamsOf } from './ways-in.ts'
 /** How long a message works, from the moment that it was asked for. */
 export const RESET_SECONDS = 30 * 60
 
-/** How often messages can be asked for. Whoever must wait for the first of them has one that still works. */
+/**
+ * How often messages can be asked for. Whoever must wait for the first of them has one that still works, and nobody who
+ * asks in their name keeps them waiting for a day: the next one comes within `everySeconds`, whoever asks for it.
+ */
 export const RESET_ASKS = {
   perAddress: { most: 3, windowSeconds: RESET_SECONDS },
-  perAddressAndDay: { most: 10, windowSeconds: 24 * 3600 },
+  perAddressForLong: { atOnce: 6, everySeconds: (24 * 3600) / 10 },
   perNetwork: { most: 20, windowSeconds: 3600 },
 } as const
 
@@ -31,7 +34,7 @@ export interface ResetAsks {
 
 export function createResetAsks(vault: Vault, clock: Clock): ResetAsks {
   const perAddress = createThrottle(RESET_ASKS.perAddress, clock)
-  const perDay = createThrottle(RESET_ASKS.perAddressAndDay, clock)
+  const forLong = createTrickle(RESET_ASKS.perAddressForLong, clock)
   const perNetwork = createThrottle(RESET_ASKS.perNetwork, clock)
   return {
     take(email, network) {
@@ -39,7 +42,7 @@ export function createResetAsks(vault: Vault, clock: Clock): ResetAsks {
       const address = vault.digest('password-reset', email)
       const counters = [
         [perAddress, address],
-        [perDay, address],
+        [forLong, address],
         [perNetwork, network],
       ] as const
       const wait = Math.max(...counters.map(([throttle, key]) => throttle.secondsToWait(key)))
