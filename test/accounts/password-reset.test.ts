@@ -396,6 +396,20 @@ describe('beside a second factor', () => {
     expect((await other.submit('/sign-in/code', { code: '000000' })).statusCode).toBe(429)
   })
 
+  it('LOG-04 whoever knows the old password and guesses codes does not keep its owner from typing theirs with the message', async () => {
+    const thief = server.browser()
+    await thief.signIn()
+    const guess = async () => (await thief.submit('/sign-in/code', { code: '000000' })).statusCode
+    while ((await guess()) !== 429);
+    const person = await opened()
+    const done = await person.submit('/reset-password/new', { password: NEW_PASSWORD, code: code() })
+    expect(done.statusCode).toBe(303)
+    await person.submit('/sign-out', {})
+    await server.host.advance(MINUTE)
+    await person.signIn(EMAIL, NEW_PASSWORD)
+    expect((await person.submit('/sign-in/code', { code: code() })).statusCode).toBe(303)
+  })
+
   it('LOG-02 a password that is too short alone is refused when the factor is turned off at that very moment', async () => {
     const person = await opened()
     const { swap } = server.store.users
