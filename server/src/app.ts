@@ -43,6 +43,7 @@ import { upstreamRoutes } from './http/sign-in-upstream.ts'
 import { tokenRoute } from './http/token.ts'
 import { keepToHttps } from './http/transport.ts'
 import { undoRoutes } from './http/undo.ts'
+import { answerUnreadable } from './http/unreadable.ts'
 import { userinfoRoutes } from './http/userinfo.ts'
 import { webSockets } from './http/web-sockets.ts'
 import { createAccessTokens } from './oauth/access-tokens.ts'
@@ -170,6 +171,7 @@ export async function buildApp(parts: Parts): Promise<FastifyInstance> {
     trustProxy: [...config.listen.trusted_proxies],
     ajv: { customOptions: { coerceTypes: false } },
     frameworkErrors: (_error, _request, reply) => refuseAddress(reply),
+    clientErrorHandler: answerUnreadable(config.name),
   })
   // The log first, then those who make more of it; none of them throws, and nobody waits for them.
   const listeners: ((event: ProtocolEvent) => void)[] = [(event) => app.log.info(event, event.event)]

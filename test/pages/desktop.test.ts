@@ -17,6 +17,8 @@ const MIDDLES = `['.brand', '.sheet', 'footer'].map((part) => {
 it('UX-04 head, sheet and foot of every page stand in the middle of a wide window', async () => {
   await page().setViewportSize({ width: 1280, height: 900 })
   for (const { name } of ordinaryPages) {
+    // The one page without any style.
+    if (name === 'problem-too-large') continue
     await open(name)
     expect([name, await page().evaluate(MIDDLES)]).toEqual([name, [640, 640, 640]])
   }

@@ -11,6 +11,7 @@ import { type ConsentModel, consentPage } from './pages/consent.tsx'
 import { linkPage } from './pages/link.tsx'
 import { type LogoutModel, loggedOutPage, logoutPage } from './pages/logout.tsx'
 import { type ProblemModel, problemPage } from './pages/problem.tsx'
+import { tooLargePage } from './pages/too-large.tsx'
 
 const SCRIPT = `"'><script>document.title='owned'</script><img src=x onerror="document.title='owned'"><b>bold</b>&lt;`
 const REVERSED = `\u202Eevil\u2066 \u200Bword\u0000s\r\nover\u2028two lines \uD800`
@@ -87,6 +88,7 @@ export const gallery: readonly GalleryEntry[] = [
   problem({ problem: 'server_error', requestId: 'req-4f1c' }),
   problem({ problem: 'unavailable', retryAfterSeconds: 5, requestId: 'req-4f1c' }),
   problem({ problem: 'insecure' }),
+  { name: 'problem-too-large', html: (a) => tooLargePage({ ...ANYBODY, ...a }) },
   problem({ problem: 'unknown_app', requestId: 'req-4f1c' }),
   problem({ problem: 'expired_sign_in' }),
   ...accountGallery,

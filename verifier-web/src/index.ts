@@ -74,6 +74,7 @@ export {
   type Square,
 } from './pages/second-factor.tsx'
 export { type SignInModel, signInPage } from './pages/sign-in.tsx'
+export { tooLargePage } from './pages/too-large.tsx'
 export { goneUndoPage, type UndoModel, type UndoneModel, undonePage, undoPage } from './pages/undo.tsx'
 export { oneLine } from './sentence.ts'
 export { keyProblems, keyStylesheet, type Theme } from './theme.ts'

@@ -7,7 +7,7 @@ import { FormError, parseForm } from './form.ts'
 import { isInsecure } from './transport.ts'
 
 export const FORM_TYPE = 'application/x-www-form-urlencoded'
-const JSON_TYPE = 'application/json; charset=utf-8'
+export const JSON_TYPE = 'application/json; charset=utf-8'
 
 /** Makes `app`, an encapsulated instance, speak the protocol's language. */
 export function speakOAuth(app: FastifyInstance, issuer: string): void {

@@ -19,6 +19,8 @@ function contentPolicy(issuer: string): string {
   return `default-src 'none'; script-src 'self'; connect-src 'self' ${sockets}; style-src 'self'; img-src 'self'; base-uri 'none'; frame-ancestors 'none'; form-action 'self'`
 }
 
+export const PAGE_TYPE = 'text/html; charset=utf-8'
+
 /** Of every page, beside its policy. */
 export const PAGE_HEADERS = {
   'X-Frame-Options': 'DENY',
@@ -139,7 +141,7 @@ export function speakToPeople(app: FastifyInstance, provider: Provider, look: Lo
       if (goesTo !== undefined) reply.header('Content-Security-Policy', `${policy} ${sourceOf(goesTo)}`)
       // Never compressed, unlike what it loads: a page says back what somebody sent, beside its form's token, and how far
       // the one shortens the other is heard from outside (BREACH).
-      return reply.code(status).type('text/html; charset=utf-8').send(html)
+      return reply.code(status).type(PAGE_TYPE).send(html)
     },
     // 303: a form with a password in it is never sent on (RFC 9700 §4.12).
     go: (reply, path) => reply.redirect(base + path, 303),

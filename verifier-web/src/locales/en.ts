@@ -287,6 +287,10 @@ export const words = {
       title: 'This connection is not private',
       text: 'Type nothing here. Open the address from the device’s screen again, starting with {https}.',
     },
+    tooLarge: {
+      title: 'Your browser sent too much',
+      text: 'What it keeps for this site has grown too large to be read. Delete this site’s cookies in the browser’s settings, then open the address again.',
+    },
     unknownApp: {
       title: 'This app isn’t known here',
       text: 'Its name or the address to return to does not fit, so nothing was shared. Go back and tell the app’s makers.',
