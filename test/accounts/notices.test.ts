@@ -77,7 +77,9 @@ describe('notices by mail', () => {
     const person = server.browser()
     const page = await person.open(path)
     expect(page.headers['referrer-policy']).toBe('no-referrer')
-    expect(textOf(page.body)).toMatch(/Was this not you\? .*Living room TV Signs in to Northwind TV app/)
+    expect(textOf(page.body)).toMatch(
+      /Was this not you\? .*Living room TV Signs in to Northwind TV app Its own words, not checked/,
+    )
     expect(await server.store.families.byUser(server.user.id)).toEqual([before])
 
     const forged = await person.submit('/undo', { csrf: 'forged' })
@@ -88,7 +90,9 @@ describe('notices by mail', () => {
     const answer = await person.submit('/undo', {})
     expect([answer.statusCode, answer.headers.location]).toEqual([303, '/undo'])
     const done = textOf((await person.open('/undo')).body)
-    expect(done).toMatch(/Living room TV is removed .*Change your password .*See all your devices/)
+    expect(done).toMatch(
+      /It’s removed Living room TV Its own words, not checked .*Change your password .*See all your devices/,
+    )
     expect((await refresh(refresh_token)).json().error).toBe('invalid_grant')
     expect(
       (await server.app.inject({ url: '/userinfo', headers: { authorization: `Bearer ${access_token}` } })).statusCode,
@@ -115,7 +119,7 @@ describe('notices by mail', () => {
     // The page leads to a sign-in, and from there one may come back.
     for (const next of ['/undo', '/account/password', '/undo', '/link', '/undo']) {
       const page = textOf((await person.open(next)).body)
-      if (next === '/undo') expect(page).toContain('Living room TV is removed')
+      if (next === '/undo') expect(page).toContain('It’s removed Living room TV')
     }
     // Another message says nothing of this one.
     expect(textOf((await person.open('/undo/x')).body)).toContain('There is nothing to remove')

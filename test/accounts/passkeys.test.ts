@@ -292,8 +292,8 @@ describe('showing once more who it is', () => {
 })
 
 describe('a passkey, where a password was not enough or was typed', () => {
-  it('OI-06 WEB-08 a password of just now is too weak: the page leads to another way, and that is taken', async () => {
-    const acr = { pwd: ['pwd'], phr: ['pop', 'user'] }
+  it('OI-06 WEB-08 a password of just now is too weak: the passkey is asked for, and then more, and that is taken', async () => {
+    const acr = { pwd: ['pwd'], phr: ['pop', 'mfa'] }
     const strict = await testServer({ config: testConfig({ acr }) })
     const phone = strict.browser()
     await phone.signIn()
@@ -302,6 +302,12 @@ describe('a passkey, where a password was not enough or was typed', () => {
     const started = await strict.start({ acr_values: 'phr' })
     await phone.open(`/link?user_code=${started.user_code}`)
     await phone.submit('/sign-in', { email: EMAIL, password: PASSWORD })
+    expect((await phone.get('/link/device')).headers.location).toBe('/sign-in')
+    const stronger = await phone.open('/sign-in')
+    expect(stronger.body).not.toContain('name="password"')
+    // A touch, and nobody checked whose.
+    const touch = passkey.answer(questionIn(stronger.body), { verified: false })
+    expect((await phone.submit('/sign-in/passkey', { credential: touch })).headers.location).toBe('/link/device')
     const weak = await phone.open('/link/device')
     expect([weak.statusCode, weak.body.includes('A passkey may do')]).toEqual([403, true])
     expect((await phone.submit('/sign-in/again', { csrf: 'x' })).statusCode).toBe(403)

@@ -48,6 +48,16 @@ describe('changing a password', () => {
     expect(log.text()).not.toContain(NEW)
   })
 
+  it('LOG-02 UX-03 to the very same is none: nothing is changed, and the page says so', async () => {
+    const same = await change(PASSWORD)
+    expect([same.statusCode, same.body.includes('That is the password you have.')]).toEqual([400, true])
+    expect(log.events()).not.toContainEqual(expect.objectContaining({ event: 'password_changed' }))
+    // Of nothing that is old enough to be somebody else's.
+    await server.host.advance(11 * 60_000)
+    await owner.open('/account')
+    expect((await owner.submit(PATH, { password: PASSWORD })).headers.location).toBe('/sign-in')
+  })
+
   it.each([
     ['short', 'Use 15 characters or more.'],
     ['Password12345678', 'one of the first that anyone would try'],

@@ -100,7 +100,7 @@ describe('after a yes', () => {
     const { device_code, user_code } = await server.start(TV)
     const { page } = await arrive(user_code)
     await page.press('text=Yes, link it', 'Enter')
-    await heading(page, 'Linked. Waiting for Living room TV…')
+    await heading(page, 'Allowed. Waiting for Living room TV…')
     expect(await said(page)).toBe('')
     await page.focus('text=Link another device')
     const onwardsAt = (await page.locator('.next').first().boundingBox())?.y
@@ -109,19 +109,20 @@ describe('after a yes', () => {
     expect(await page.locator('.picture').getAttribute('class')).toBe('picture good')
     expect(await page.textContent('.lead')).toBe('Go back to it; you can close this page.')
     expect(await said(page)).toBe('Living room TV is ready')
+    expect(await page.title()).toBe('Device linked · Northwind TV')
     expect((await page.locator('.next').first().boundingBox())?.y).toBe(onwardsAt)
     // Who is at the way on stays there.
     expect(await page.evaluate('document.activeElement.textContent')).toBe('Link another device')
     await page.reload()
     expect(await page.textContent('h1')).toBe('Living room TV is ready')
-    expect(await page.locator('script').count()).toBe(0)
+    expect(await page.locator('[data-live]').count()).toBe(0)
   })
 
   it('SES-03 without scripts it says where to go, and when it is fetched again what has become of it', async () => {
     const { device_code, user_code } = await server.start(TV)
     const { page } = await arrive(user_code, { scripts: false })
     await page.press('text=Yes, link it', 'Enter')
-    expect(await page.textContent('h1')).toBe('Linked. Go back to Living room TV')
+    expect(await page.textContent('h1')).toBe('Allowed. Go back to Living room TV')
     expect(await page.textContent('.lead')).toBe('It goes on by itself; you can close this page.')
     await server.poll(device_code)
     await page.reload()
@@ -134,7 +135,7 @@ describe('after a yes', () => {
       const { user_code } = await server.start(TV)
       const { page } = await arrive(user_code, { scripts })
       await page.press('text=Yes, link it', 'Enter')
-      await heading(page, scripts ? 'Linked. Waiting' : 'Linked. Go back')
+      await heading(page, scripts ? 'Allowed. Waiting' : 'Allowed. Go back')
       await pass(600_000)
       if (!scripts) await page.reload()
       await heading(page, 'Living room TV did not answer in time')
@@ -159,14 +160,14 @@ describe('after a yes', () => {
     const { device_code, user_code } = await server.start(TV)
     const { page } = await arrive(user_code)
     await page.press('text=Yes, link it', 'Enter')
-    await heading(page, 'Linked. Waiting for Living room TV…')
+    await heading(page, 'Allowed. Waiting for Living room TV…')
     const { host } = server
     await server.close()
-    await passUntil(page, () => page.textContent('h1'), 'Linked. Go back to Living room TV')
+    await passUntil(page, () => page.textContent('h1'), 'Allowed. Go back to Living room TV')
     await start(host)
     // The person comes back to the page.
     await page.evaluate("document.dispatchEvent(new Event('visibilitychange'))")
-    await heading(page, 'Linked. Waiting for Living room TV…')
+    await heading(page, 'Allowed. Waiting for Living room TV…')
     await server.poll(device_code)
     await heading(page, 'Living room TV is ready')
   })
@@ -175,7 +176,7 @@ describe('after a yes', () => {
     const { device_code, user_code } = await server.start(TV)
     const { page } = await arrive(user_code)
     await page.press('text=Yes, link it', 'Enter')
-    await heading(page, 'Linked. Waiting for Living room TV…')
+    await heading(page, 'Allowed. Waiting for Living room TV…')
     const { host } = server
     await server.close()
     await start(host)
@@ -243,7 +244,7 @@ describe('before an answer', () => {
   })
 
   it.each([
-    ['approve', 'Linked. '],
+    ['approve', 'Allowed. '],
     ['deny', 'Nothing was linked'],
   ] as const)('WEB-05 answered in another tab (%s): this one says so', async (answer, outcome) => {
     const { user_code } = await server.start(TV)

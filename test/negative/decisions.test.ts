@@ -40,7 +40,7 @@ describe('deciding', () => {
     const bo = await signedIn(server, 'bo@example.com')
     expect(titleOf((await bo.open(`/link?user_code=${user_code}`)).body)).toBe('This code was already used')
     await answer(ana, 'approve')
-    expect(titleOf((await ana.open('/link/device')).body)).toBe('Device linked')
+    expect(titleOf((await ana.open('/link/device')).body)).toBe('Device allowed')
     expect(await subject(device_code)).toBe('usr_ana2@example.com')
   })
 
@@ -67,7 +67,7 @@ describe('deciding', () => {
     await Promise.all([answer(browsers[0], one), answer(browsers[1], other)])
     const kept = (await record(device_code))?.state
     expect([one, other].map((said) => (said === 'approve' ? 'approved' : 'denied'))).toContain(kept)
-    const title = kept === 'approved' ? 'Device linked' : 'Nothing was linked'
+    const title = kept === 'approved' ? 'Device allowed' : 'Nothing was linked'
     for (const browser of browsers) expect(titleOf((await browser.open('/link/device')).body)).toBe(title)
     if (kept === 'approved') expect(await subject(device_code)).toBe('usr_bo@example.com')
     else expect(await pollError(device_code)).toBe('access_denied')
@@ -80,7 +80,7 @@ describe('deciding', () => {
       expect(answers.statusCode).toBe(303)
     }
     await answer(browser, 'deny')
-    expect(titleOf((await browser.open('/link/device')).body)).toBe('Device linked')
+    expect(titleOf((await browser.open('/link/device')).body)).toBe('Device allowed')
     expect(await subject(device_code)).toBe('usr_bo@example.com')
     await answer(browser, 'deny')
     expect((await record(device_code))?.state).toBe('redeemed')

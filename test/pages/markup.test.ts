@@ -6,6 +6,7 @@ import {
   consentPage,
   type DeviceModel,
   devicePage,
+  factorPage,
   type Locale,
   linkPage,
   loggedOutPage,
@@ -16,6 +17,8 @@ import {
   problemPage,
   STYLESHEET,
   signInPage,
+  undonePage,
+  undoPage,
 } from '@latchkey/verifier-web'
 import { gallery } from '@latchkey/verifier-web/gallery'
 import { describe, expect, it } from 'vitest'
@@ -442,10 +445,12 @@ describe('signing out', () => {
 describe('outcomes and trouble', () => {
   it('WEB-05 after the answer the person is sent back to the device', () => {
     const page = outcomePage(chrome, { outcome: 'approved', device: 'Living room TV' })
-    expect(text(page)).toContain('Linked. Go back to Living room TV')
+    expect(text(page)).toContain('Allowed. Go back to Living room TV')
     expect(text(page)).toContain('It goes on by itself; you can close this page.')
-    expect(text(page)).toContain('Linked to ana@example.com')
-    expect(text(outcomePage(chrome, { outcome: 'approved' }))).toContain('Linked. Go back to your device')
+    // Whether it is linked shows when it comes.
+    expect(text(page)).toContain('Account: ana@example.com')
+    expect(page).not.toMatch(/<h1>[^<]*[Ll]inked|<title>[^<]*linked/)
+    expect(text(outcomePage(chrome, { outcome: 'approved' }))).toContain('Allowed. Go back to your device')
     expect(text(outcomePage(chrome, { outcome: 'denied' }))).toContain('Nothing was linked')
     expect(text(outcomePage(chrome, { outcome: 'used' }))).toContain('This code was already used')
   })
@@ -470,10 +475,11 @@ describe('outcomes and trouble', () => {
     expect(
       waiting.map(([, on, , words = '']) => [on, /<h1>(.*?)<\/h1>/.exec(words)?.[1]?.replace(/<[^>]+>/g, '')]),
     ).toEqual([
-      ['waiting', 'Linked. Waiting for Living room TV…'],
+      ['waiting', 'Allowed. Waiting for Living room TV…'],
       ['linked', 'Living room TV is ready'],
       ['missed', 'Living room TV did not answer in time'],
     ])
+    expect(waiting[1]?.[2]).toContain(`data-title="Device linked · ${chrome.brand}"`)
     expect(waiting[2]?.[2]).toContain(`data-title="The device did not answer in time · ${chrome.brand}"`)
     expect(waiting[2]?.[2]).toContain('data-next="Type the new code"')
     expect(waiting[2]?.[3]).not.toContain('Linked to')
@@ -490,10 +496,51 @@ describe('outcomes and trouble', () => {
     const elsewhere = text(outcomePage(chrome, { outcome: 'elsewhere' }))
     expect(elsewhere).toContain('This device is somewhere else It can only be linked from its own network.')
     expect(elsewhere).toContain('Connect this phone to the device’s Wi-Fi')
-    expect(elsewhere).toContain('If someone sent you the code, stop here.')
+    expect(elsewhere).toContain('If someone sent you the code, do not answer them.')
     const weak = text(outcomePage(chrome, { outcome: 'too_weak' }))
     expect(weak).toContain('This device needs a stronger sign-in')
     expect(weak).toContain('nothing was linked. A passkey may do')
+  })
+
+  it('WEB-05 DEV-22 that somebody may have sent the code is said once, and once on the button that reports it', () => {
+    const sent: Readonly<Record<string, RegExp>> = { en: /sen[dt] (you|me)/g, de: /geschickt/g, pt: /envi(ou|aram)/g }
+    for (const [lang, pattern] of Object.entries(sent)) {
+      const here = { ...chrome, locale: negotiateLocale(lang) }
+      for (const outcome of ['denied', 'mismatch', 'elsewhere'] as const) {
+        const page = outcomePage(here, { outcome, canReport: true })
+        const [button = ''] = /<button[^>]*value="report"[\s\S]*?<\/button>/.exec(page) ?? []
+        expect([text(page).match(pattern)?.length, button.match(pattern)?.length], `${lang} ${outcome}`).toEqual([2, 1])
+        expect(text(outcomePage(here, { outcome })).match(pattern), `${lang} ${outcome}`).toHaveLength(1)
+      }
+    }
+  })
+
+  it('SES-03 a passkey is offered where the script finds that there can be one', () => {
+    const page = outcomePage(chrome, { outcome: 'ready', offersPasskey: true })
+    expect(page).toMatch(/<p class="next" hidden data-passkeys[^>]*><a href="\/id\/account\/passkeys">/)
+    expect(page).toMatch(/<script type="module" src="\/id\/assets\/handy\./)
+    expect(outcomePage(chrome, { outcome: 'missed', offersPasskey: true })).not.toMatch(/<script|passkeys/)
+  })
+
+  it('LOG-02 what a code is asked for after is that of this account', () => {
+    const page = (after: 'password' | 'upstream' | 'nothing') => text(factorPage(chrome, { after }))
+    expect(page('password')).toContain('asked for after your password.')
+    expect(page('upstream')).toContain('asked for after you sign in with another account.')
+    expect(page('nothing')).toContain('You have neither yet.')
+    expect(page('upstream') + page('nothing')).not.toContain('your password')
+  })
+
+  it('DEV-17 NEG-15 the page of a notice says whose words a name is, and makes nothing of an address in it', () => {
+    const linked = { at: 0, secondsAgo: 60 }
+    const device = { name: 'TV https://evil.example/x', client: 'Northwind TV', linked }
+    const claimed = undoPage(chrome, device)
+    expect(text(claimed)).toContain('TV https: //evil. example/x')
+    expect(text(claimed)).toContain('Its own words, not checked')
+    // A person's own name for it is nobody's claim.
+    expect(text(undoPage(chrome, { ...device, label: 'Old TV' }))).not.toContain('not checked')
+    const done = undonePage(chrome, { name: device.name, claimed: true, upToSeconds: 60 })
+    expect(text(done)).toMatch(/It’s removed TV https: \/\/evil\. example\/x Its own words, not checked/)
+    expect(done).toContain('<h1>It’s removed</h1>')
   })
 
   it('WEB-05 DEV-22 a report is thanked for with what was done and no more, and with what to do about a password', () => {

@@ -152,7 +152,7 @@ describe('the number on the screen', () => {
       const right = await place.shown(started)
       expect(choices).toContain(right)
       await answer(browser, { number: right })
-      expect(titleOf((await browser.open('/link/device')).body)).toBe('Device linked')
+      expect(titleOf((await browser.open('/link/device')).body)).toBe('Device allowed')
       expect(await place.record(started)).toMatchObject({ state: 'approved', decision: { fromAfar: true } })
       expect(events('approved')[0]).toMatchObject({ fromAfar: true, proof: 'number', userId: 'usr_bo@example.com' })
       expect((await place.poll(started)).statusCode).toBe(200)
@@ -233,7 +233,7 @@ describe('the number on the screen', () => {
       const numbers = first === 0 ? [right, wrong[0] ?? ''] : [wrong[0] ?? '', right]
       await Promise.all(browsers.map((browser, index) => answer(browser, { number: numbers[index] ?? '' })))
       const kept = (await place.record(started))?.state
-      const title = kept === 'approved' ? 'Device linked' : 'Nothing was linked'
+      const title = kept === 'approved' ? 'Device allowed' : 'Nothing was linked'
       for (const browser of browsers) expect(titleOf((await browser.open('/link/device')).body)).toBe(title)
       expect(events('approved').length + events('denied').length).toBe(1)
       expect((await place.poll(started)).statusCode).toBe(kept === 'approved' ? 200 : 400)

@@ -28,6 +28,18 @@ export function accountPart(
   return document(chrome, title, page, scripts, 'wide')
 }
 
+/** The way back to the device that somebody came for, once they have on the account what they lacked. */
+export function GoOn({ chrome }: { readonly chrome: Chrome }) {
+  if (!chrome.deviceWaits) return null
+  return (
+    <p class="go-on">
+      <a class="button key" href={`${chrome.base}/link/device`}>
+        {chrome.locale.words.account.goOn}
+      </a>
+    </p>
+  )
+}
+
 /** A moment, by the server's clock. */
 export interface When {
   /** Epoch milliseconds. */

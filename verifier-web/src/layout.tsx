@@ -19,6 +19,8 @@ export interface Chrome {
   readonly base: string
   /** Who is signed in. */
   readonly account?: { readonly email: string; readonly name?: string }
+  /** They came with the code of a device, which waits for their answer. */
+  readonly deviceWaits?: boolean
   /** Sent back as the hidden field `csrf` by every form. */
   readonly csrf?: string
   /** The page that offers other languages: path and query, before which `base` stands. Absent where there is no way back. */

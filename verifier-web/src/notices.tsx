@@ -4,7 +4,7 @@
 import { renderToString } from 'preact-render-to-string'
 import type { Whence } from './account-parts.tsx'
 import { type Locale, langOf, type Words } from './locales/locale.ts'
-import { oneLine, sayText } from './sentence.ts'
+import { oneLine, sayText, unlinked } from './sentence.ts'
 import { country, day, duration, moment } from './time.ts'
 
 export interface Message {
@@ -216,15 +216,4 @@ function htmlOf(locale: Locale, subject: string, { facts, advice, act, note, als
     </html>
   )
   return `<!doctype html>${renderToString(page)}`
-}
-
-// The dots of domain names, in every script that browsers take them in (UTS #46).
-const DOT_BEFORE_LETTER = /([.\u3002\uFF0E\uFF61])(?=\p{L})/gu
-
-/** A device called "call-us.example" must not become something to press: a space is put where a link would begin. */
-function unlinked(name: string): string {
-  return name
-    .replace(DOT_BEFORE_LETTER, '$1 ')
-    .replace(/(?<=\p{L}):(?=\S)/gu, ': ')
-    .replace(/@(?=\S)/gu, '@ ')
 }

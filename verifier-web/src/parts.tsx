@@ -1,6 +1,6 @@
 // What several pages share: forms, codes, addresses, notices, the account, what is given away. Fields are in fields.tsx.
 import type { ComponentChildren } from 'preact'
-import { Tick, Warning } from './icons.tsx'
+import { Screen, Tick, Warning } from './icons.tsx'
 import type { Chrome } from './layout.tsx'
 import { initial, oneLine, say } from './sentence.ts'
 
@@ -117,6 +117,26 @@ export function Account({ chrome, label, leave }: AccountProps) {
         {leave}
       </button>
     </Form>
+  )
+}
+
+interface NamedProps {
+  readonly name: string | undefined
+  readonly children: ComponentChildren
+}
+
+/** A device by its name, and what is to be said of it: whose words they are, above all. */
+export function Named({ name, children }: NamedProps) {
+  return (
+    <div class="device">
+      <Screen />
+      <div>
+        <p class="name">
+          <bdi>{name}</bdi>
+        </p>
+        {children}
+      </div>
+    </div>
   )
 }
 

@@ -54,6 +54,17 @@ export function oneLine(text: string | undefined, most = 64): string | undefined
         .trimEnd()}…`
 }
 
+// The dots of domain names, in every script that browsers take them in (UTS #46).
+const DOT_BEFORE_LETTER = /([.\u3002\uFF0E\uFF61])(?=\p{L})/gu
+
+/** A device called "call-us.example" must not become something to press: a space is put where a link would begin. */
+export function unlinked(name: string): string {
+  return name
+    .replace(DOT_BEFORE_LETTER, '$1 ')
+    .replace(/(?<=\p{L}):(?=\S)/gu, ': ')
+    .replace(/@(?=\S)/gu, '@ ')
+}
+
 /** The letter that stands for an account. */
 export function initial(text: string): string {
   const [first] = graphemes.segment(text)

@@ -40,8 +40,8 @@ export interface Proven {
 export type Added = { readonly outcome: 'added'; readonly passkey: Passkey } | { readonly outcome: 'taken' | 'full' }
 
 export interface Passkeys {
-  /** To sign in; with `user`: as nobody else, by a passkey that they have here. */
-  ask(owner: string, user?: User): Promise<PublicKeyCredentialRequestOptionsJSON>
+  /** To sign in; with `allowed`: by one of these, as whose they are. */
+  ask(owner: string, allowed?: readonly Passkey[]): Promise<PublicKeyCredentialRequestOptionsJSON>
   /** `answer`: a PublicKeyCredential as JSON, out of a stranger's form. */
   prove(owner: string, answer: string, user?: User): Promise<Proven | Refusal>
   askForNew(owner: string, user: User): Promise<PublicKeyCredentialCreationOptionsJSON>
@@ -63,10 +63,7 @@ export function createPasskeys(parts: Parts, service: string): Passkeys | undefi
   const challenges = createPasskeyChallenges(parts.vault, host, store.spent)
   const expected = { expectedOrigin: origin, expectedRPID: hostname, requireUserVerification: false }
 
-  const listed = async (user: User | undefined) =>
-    user === undefined
-      ? undefined
-      : (await store.passkeys.byUser(user.id)).map(({ id, transports }) => ({ id, transports: [...transports] }))
+  const described = ({ id, transports }: Passkey) => ({ id, transports: [...transports] })
 
   /** The challenge that was answered, when it is one of ours, for this use and this browser. */
   const challengeIn = (use: ChallengeUse, owner: string, clientDataJSON: unknown): string | Refusal => {
@@ -81,8 +78,8 @@ export function createPasskeys(parts: Parts, service: string): Passkeys | undefi
   }
 
   return {
-    async ask(owner, user) {
-      const allowCredentials = await listed(user)
+    async ask(owner, allowed) {
+      const allowCredentials = allowed?.map(described)
       return generateAuthenticationOptions({
         rpID: hostname,
         challenge: challenges.make('sign-in', owner),
@@ -138,7 +135,7 @@ export function createPasskeys(parts: Parts, service: string): Passkeys | undefi
         challenge: challenges.make('add', owner),
         timeout: TIMEOUT,
         attestationType: 'none',
-        excludeCredentials: (await listed(user)) ?? [],
+        excludeCredentials: (await store.passkeys.byUser(user.id)).map(described),
         // Discoverable: nobody needs to type who they are first.
         authenticatorSelection: { residentKey: 'required', userVerification: 'preferred' },
         supportedAlgorithmIDs: ALGORITHMS,

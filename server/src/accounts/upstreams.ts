@@ -53,8 +53,8 @@ export const LONGEST_SIGN_IN_SECONDS = 12 * 60 * 60
 const CLOCK_TOLERANCE_MS = 30 * 1000
 const GOOGLE = 'https://accounts.google.com/'
 
-/** RFC 8176 §2. */
-const METHODS = new Set(
+/** What a provider may vouch for (RFC 8176 §2). */
+export const METHODS: ReadonlySet<string> = new Set(
   'face fpt geo hwk iris kba mca mfa otp pin pop pwd rba retina sc sms swk tel user vbm wia'.split(' '),
 )
 

@@ -2,6 +2,7 @@
 import { passwordPage } from '@latchkey/verifier-web'
 import type { FastifyInstance, FastifyReply, FastifyRequest } from 'fastify'
 import { SHORTEST_PASSWORD } from '../accounts/password-rules.ts'
+import { verifyPassword } from '../accounts/passwords.ts'
 import { setPassword } from '../accounts/users.ts'
 import type { Provider } from '../oauth/provider.ts'
 import { goSignIn, signedInJustNow } from './account-scope.ts'
@@ -43,7 +44,10 @@ export function passwordRoutes(
     if (signedIn === undefined) return confirm(request, reply)
     const { user, session } = signedIn
     const shortest = passwords.shortest(user)
-    const problem = passwords.problem(user, password)
+    const unfit = passwords.problem(user, password)
+    // Said to nobody but who has just signed in, and only once: any other password is taken.
+    const isSame = unfit === undefined && (await verifyPassword(user.passwordHash, password))
+    const problem = isSame ? ('same' as const) : unfit
     const changed = problem === undefined ? await setPassword(store, user.id, password) : undefined
     if (changed === undefined) {
       const hasPassword = user.passwordHash !== undefined

@@ -21,8 +21,13 @@ export function signedInJustNow({ visitor }: FastifyRequest, now: number): Signe
   return signedIn !== undefined && isFresh(signedIn, now) ? signedIn : undefined
 }
 
-/** Sends whoever is not signed in, or not freshly enough, to the sign-in page, and from there back to `path`. */
+/**
+ * Sends whoever is not signed in, or not freshly enough, to the sign-in page, and from there back to `path`. A device
+ * that waits for them goes on waiting.
+ */
 export function goSignIn(pages: Pages, request: FastifyRequest, reply: FastifyReply, path: AccountPath, now: number) {
-  pages.cookies.keep(reply, request.visitor, { account: path, signInAfter: now })
+  const { userCode, suggested, typed } = request.visitor.visit.errand
+  const device = userCode && { userCode, ...(suggested && { suggested }), ...(typed && { typed }) }
+  pages.cookies.keep(reply, request.visitor, { ...device, account: path, signInAfter: now })
   return pages.go(reply, '/sign-in')
 }

@@ -8,6 +8,7 @@ import type { Form } from '../oauth/parameters.ts'
 import type { Provider } from '../oauth/provider.ts'
 import type { Decision, DeviceRequest } from '../oauth/records.ts'
 import { update } from '../oauth/store.ts'
+import type { Barriers } from './device-barrier.ts'
 import { errandFor, type Standing } from './device-standing.ts'
 import { PageProblem } from './page-scope.ts'
 
@@ -23,7 +24,7 @@ export interface DeviceAnswers {
   approve(request: FastifyRequest, device: DeviceRequest, signedIn: SignedIn, form: Form): Promise<Answered>
 }
 
-export function createDeviceAnswers(provider: Provider, standing: Standing): DeviceAnswers {
+export function createDeviceAnswers(provider: Provider, standing: Standing, barriers: Barriers): DeviceAnswers {
   const { deviceRequests } = provider.store
 
   function tellDevice(requestId: string, event: 'approved' | 'denied'): void {
@@ -60,7 +61,7 @@ export function createDeviceAnswers(provider: Provider, standing: Standing): Dev
     },
 
     async approve(request, device, signedIn, form) {
-      if (standing.barrierFor(device, signedIn) !== undefined) return 'ask'
+      if ((await barriers.barrierFor(device, signedIn)) !== undefined) return 'ask'
       const rung = await standing.rungFor(request, device)
       const proof = proofIn(request, device, form)
       if (proof === 'format') return 'format'

@@ -1,11 +1,9 @@
-// How a device's request stands with the person who brought its code: still open, what must come before an answer, what
-// an answer must bring. Asked when the page is shown and again when the answer comes: since then the phone may have gone
-// somewhere else.
+// How a device's request stands with the person who brought its code: still open, what an answer must bring. Asked when
+// the page is shown and again when the answer comes: since then the phone may have gone somewhere else. The sign-in that
+// must come before is device-barrier.ts.
 import type { OutcomeModel } from '@latchkey/verifier-web'
 import type { FastifyRequest } from 'fastify'
 import type { SignedIn } from '../accounts/sessions.ts'
-import { acrsOf } from '../oauth/acr.ts'
-import { isRecentEnough } from '../oauth/authorization.ts'
 import { answerable, pickup } from '../oauth/device-request.ts'
 import { type Rung, rungFor } from '../oauth/ladder.ts'
 import type { Provider } from '../oauth/provider.ts'
@@ -13,15 +11,11 @@ import type { Decision, DeviceRequest } from '../oauth/records.ts'
 import { sameNetwork } from '../oauth/throttle.ts'
 import type { Errand } from './visitor.ts'
 
-/** What keeps an answer from being taken, though the code is good; undefined when nothing does. */
-export type Barrier = 'sign_in' | 'too_weak' | undefined
-
 export interface Standing {
   /** `approved`, whatever has become of that since. */
   stateOf(device: DeviceRequest, signedIn: Pick<SignedIn, 'user'>): 'open' | OutcomeModel['outcome']
   /** The same, and whether the device has come for it. */
   outcomeOf(device: DeviceRequest, signedIn: Pick<SignedIn, 'user'>): Promise<'open' | OutcomeModel['outcome']>
-  barrierFor(device: DeviceRequest, signedIn: SignedIn): Barrier
   rungFor(request: FastifyRequest, device: DeviceRequest): Promise<Rung>
   /** What this person's word would be, if they gave it now. */
   decisionOf(request: FastifyRequest, device: DeviceRequest, signedIn: SignedIn): Decision
@@ -47,13 +41,6 @@ export function createStanding(provider: Provider): Standing {
       const { familyId } = device
       const family = familyId === undefined ? undefined : await provider.store.families.get(familyId)
       return AFTER_YES[pickup(device, family, clock.now())]
-    },
-    barrierFor(device, { session }) {
-      if (!isRecentEnough({ ...device, prompt: [] }, session, clock.now())) return 'sign_in'
-      const held = acrsOf(provider.acr, session.amr)
-      if (device.acrValues === undefined || device.acrValues.some((acr) => held.includes(acr))) return undefined
-      // Whoever has just signed in would only be asked for the same again.
-      return session.authenticatedAt < device.createdAt ? 'sign_in' : 'too_weak'
     },
     async rungFor(request, device) {
       const { typed = false } = errandFor(provider, request, device)

@@ -1,11 +1,13 @@
 // /link/device: which device asks, and the answer (RFC 8628 §3.3). A code is looked up for signed-in people only, and
 // belongs to the first account that brings it; a decision counts only for the request that this browser opened and saw.
-// What must be shown from elsewhere is device-standing.ts, what comes of an answer device-answer.ts.
+// What must be shown from elsewhere is device-standing.ts, what sign-in a device wants device-barrier.ts, what comes of an
+// answer device-answer.ts.
 import { displayUserCode } from '@latchkey/shared'
 import { type DeviceModel, devicePage, langOf, linkPage, type OutcomeModel, outcomePage } from '@latchkey/verifier-web'
 import type { FastifyInstance, FastifyReply, FastifyRequest } from 'fastify'
 import { knowsPasskeys } from '../accounts/passkeys.ts'
 import { rememberOpened, type SignedIn } from '../accounts/sessions.ts'
+import type { UpstreamSettings } from '../accounts/upstream-settings.ts'
 import { reportRequest } from '../oauth/containment.ts'
 import { askNumber, MOST_WRONG_LETTERS, open, reportable } from '../oauth/device-request.ts'
 import { createGuesses } from '../oauth/guessing.ts'
@@ -16,20 +18,30 @@ import type { DeviceRequest } from '../oauth/records.ts'
 import { update } from '../oauth/store.ts'
 import { networkOf } from '../oauth/throttle.ts'
 import { type Answered, createDeviceAnswers } from './device-answer.ts'
+import { createBarriers } from './device-barrier.ts'
 import { deviceModel } from './device-facts.ts'
 import { createStanding } from './device-standing.ts'
 import { ownForm, PageProblem, type Pages } from './page-scope.ts'
+import type { Errand } from './visitor.ts'
 
-export function linkDeviceRoutes(app: FastifyInstance, provider: Provider, pages: Pages): void {
+export function linkDeviceRoutes(
+  app: FastifyInstance,
+  provider: Provider,
+  pages: Pages,
+  upstreams: readonly UpstreamSettings[],
+): void {
   const { clock, entropy } = provider.host
   const { deviceRequests } = provider.store
   const guesses = createGuesses(clock)
   const standing = createStanding(provider)
-  const answers = createDeviceAnswers(provider, standing)
+  const barriers = createBarriers(provider, upstreams)
+  const answers = createDeviceAnswers(provider, standing, barriers)
 
   app.get('/link/device', async (request, reply) => {
     const { signedIn, visit } = request.visitor
     const { userCode, suggested, typed } = visit.errand
+    // Back from the account: a sign-in from here on leads here again.
+    if (userCode !== undefined) pages.cookies.keep(reply, request.visitor, aboutDevice(visit.errand))
     if (signedIn === undefined) return pages.go(reply, userCode === undefined ? '/link' : '/sign-in')
     const opened = await openedRequest(signedIn)
     if (userCode === undefined) {
@@ -125,14 +137,18 @@ export function linkDeviceRoutes(app: FastifyInstance, provider: Provider, pages
     problem?: 'format',
   ) {
     if (standing.stateOf(device, signedIn) !== 'open') return showOutcome(request, reply, device, signedIn)
-    const barrier = standing.barrierFor(device, signedIn)
+    const barrier = await barriers.barrierFor(device, signedIn)
     if (barrier === 'sign_in') {
-      pages.cookies.keep(reply, request.visitor, { ...request.visitor.visit.errand, signInAfter: clock.now() })
+      const errand = aboutDevice(request.visitor.visit.errand)
+      const signInAfter = Math.max(clock.now(), signedIn.session.authenticatedAt + 1)
+      pages.cookies.keep(reply, request.visitor, { ...errand, signInAfter })
       return pages.go(reply, '/sign-in')
     }
+    if (barrier !== undefined) {
+      return showEnd(request, reply, device, signedIn, { outcome: 'too_weak', ...barrier }, 403)
+    }
     const rung = await standing.rungFor(request, device)
-    const refusal = barrier ?? (rung === 'block' ? 'elsewhere' : undefined)
-    if (refusal !== undefined) return showEnd(request, reply, device, signedIn, { outcome: refusal }, 403)
+    if (rung === 'block') return showEnd(request, reply, device, signedIn, { outcome: 'elsewhere' }, 403)
     const proof = await proofFor(device, rung, problem)
     // Decided in this very moment.
     if (proof === 'closed') return pages.go(reply, '/link/device')
@@ -165,6 +181,8 @@ export function linkDeviceRoutes(app: FastifyInstance, provider: Provider, pages
   async function showOutcome(request: FastifyRequest, reply: FastifyReply, device: DeviceRequest, signedIn: SignedIn) {
     const outcome = await standing.outcomeOf(device, signedIn)
     if (outcome === 'open') return pages.go(reply, '/link')
+    // Nothing waits any more.
+    if (request.visitor.visit.errand.userCode !== undefined) pages.cookies.keep(reply, request.visitor, {})
     const { contained, device: claims } = device
     const name = claims.name === undefined ? {} : { device: claims.name }
     const offersPasskey = await couldHavePasskey(signedIn)
@@ -192,8 +210,14 @@ export function linkDeviceRoutes(app: FastifyInstance, provider: Provider, pages
     status = 200,
   ) {
     // The page that asks for a stronger sign-in has a form of its own already, with another token.
-    const canReport = model.outcome !== 'too_weak' && reportable(device, user.id)
+    const asksAgain = model.outcome === 'too_weak' && model.lacks === undefined
+    const canReport = !asksAgain && reportable(device, user.id)
     const chrome = pages.chrome(request, canReport ? device.id : undefined, device.clientId)
     return pages.show(reply, outcomePage(chrome, { ...model, canReport }), status)
   }
+}
+
+/** What somebody came for, without the page of the account that they were on meanwhile. */
+function aboutDevice({ account: _, ...errand }: Errand): Errand {
+  return errand
 }

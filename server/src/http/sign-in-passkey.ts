@@ -17,7 +17,7 @@ export function passkeySignInRoutes(
   app.get('/sign-in/passkey', async (request, reply) => {
     const { visitor } = request
     pages.cookies.keep(reply, visitor, visitor.visit.errand)
-    const options = await passkeys.ask(visitor.owner, visitor.signedIn?.user)
+    const options = await page.ask(request)
     return reply.send({ options, csrf: visitor.formToken() })
   })
 

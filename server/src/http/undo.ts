@@ -44,7 +44,8 @@ export function undoRoutes(app: FastifyInstance, provider: Provider, pages: Page
     const { label, name, client } = await shown(found)
     await undoLink(provider, undo)
     const upToSeconds = Math.max(limits.userTokenSeconds, found.enrolled === undefined ? 0 : limits.clientTokenSeconds)
-    const undone = { name: oneLine(label ?? name ?? client) ?? '', upToSeconds }
+    const claimed = label === undefined && name !== undefined
+    const undone = { name: oneLine(label ?? name ?? client) ?? '', claimed, upToSeconds }
     pages.cookies.keep(reply, request.visitor, {}, { ...told, undone })
     return pages.go(reply, UNDO_PATH)
   })

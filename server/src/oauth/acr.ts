@@ -10,6 +10,12 @@ export function acrsOf(table: AcrTable, amr: readonly string[]): readonly string
   return Object.keys(table).filter((acr) => table[acr]?.every((method) => amr.includes(method)))
 }
 
+/** Whether such a sign-in amounts to one of the values that are wanted. */
+export function earnsOneOf(table: AcrTable, wanted: readonly string[], amr: readonly string[]): boolean {
+  const earned = acrsOf(table, amr)
+  return wanted.some((acr) => earned.includes(acr))
+}
+
 /**
  * The values asked for. OpenID Connect lets a server ignore what it does not know; at the device authorization, where
  * this is an extension, they are a condition, so a device that asks only for the unknown is told. Throws

@@ -1,4 +1,5 @@
-// Small comforts, each on a button or box that stays hidden without this script: copying, printing, showing a password.
+// Small comforts, each on a part of the page that stays hidden without this script: copying, printing, showing a password,
+// the way to a first passkey.
 export {}
 
 for (const button of document.querySelectorAll<HTMLButtonElement>('button[data-copy]')) {
@@ -10,6 +11,10 @@ for (const button of document.querySelectorAll<HTMLButtonElement>('button[data-c
     await navigator.clipboard.writeText(lines.join('\n'))
     button.textContent = button.dataset['done'] ?? button.textContent
   })
+}
+
+for (const offer of document.querySelectorAll<HTMLElement>('[data-passkeys]')) {
+  offer.hidden = !('PublicKeyCredential' in window)
 }
 
 for (const button of document.querySelectorAll<HTMLButtonElement>('button[data-print]')) {

@@ -172,7 +172,16 @@ export const accountGallery: readonly GalleryEntry[] = [
   anybody('undo', (chrome) =>
     undoPage(chrome, { name: 'Living room TV', client: 'Northwind TV', linked: when(300), from: HERE }),
   ),
-  anybody('undo-done', (chrome) => undonePage(chrome, { name: 'Living room TV', upToSeconds: 600 })),
+  anybody('undo-named', (chrome) =>
+    undoPage(chrome, {
+      label: 'Old TV',
+      name: 'Living room TV',
+      client: 'Northwind TV',
+      linked: when(300),
+      from: HERE,
+    }),
+  ),
+  anybody('undo-done', (chrome) => undonePage(chrome, { name: 'Living room TV', claimed: true, upToSeconds: 600 })),
   anybody('undo-gone', (chrome) => goneUndoPage(chrome)),
 ]
 
@@ -217,6 +226,6 @@ export function strangeAccount(text: string, name: string, chrome: Chrome): Gall
       activityPage(around, { activities: [{ happened: 'linked', when: when(0), name: text }] }),
     ),
     page('undo', (around) => undoPage(around, { name: text, client: text, linked: when(0), from })),
-    page('undo-done', (around) => undonePage(around, { name: text, upToSeconds: 600 })),
+    page('undo-done', (around) => undonePage(around, { name: text, claimed: true, upToSeconds: 600 })),
   ]
 }

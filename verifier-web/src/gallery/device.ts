@@ -63,6 +63,12 @@ export const deviceGallery: readonly GalleryEntry[] = [
   outcome({ outcome: 'used' }),
   outcome({ outcome: 'elsewhere', canReport: true }),
   outcome({ outcome: 'too_weak' }, 'too-weak'),
+  outcome(
+    { outcome: 'too_weak', lacks: [{ kind: 'passkey' }, { kind: 'second_factor' }], canReport: true },
+    'too-weak-lacks',
+  ),
+  outcome({ outcome: 'too_weak', lacks: [{ kind: 'upstream', provider: 'Acme SSO' }] }, 'too-weak-upstream'),
+  outcome({ outcome: 'too_weak', lacks: [], canReport: true }, 'too-weak-never'),
 ]
 
 /** The same with a stranger's words in every field. */

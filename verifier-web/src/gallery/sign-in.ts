@@ -92,6 +92,8 @@ function passkey(name: string, model: Partial<PasskeyModel>): GalleryEntry {
   return { name: `passkey-${name}`, html: (a) => passkeyPage({ ...ANA, ...a }, all) }
 }
 
+const NEW: PasskeyModel = { passkey: PHONE, last: false, news: 'passkey_added' }
+
 function setUp(name: string, model: Partial<FactorSetupModel>): GalleryEntry {
   return { name: `factor-set-up${name}`, html: (a) => factorSetupPage({ ...ANA, ...a }, { ...SETUP, ...model }) }
 }
@@ -169,6 +171,7 @@ export const signInGallery: readonly GalleryEntry[] = [
   signIn('-passkey-late', { problem: 'passkey_late', userCode: 'WDJB-MJHT', passkey: QUESTION }),
   again('', { again: { hasPassword: true }, passkey: QUESTION, forgot: true }),
   again('-password', { again: { hasPassword: true } }),
+  again('-stronger', { again: { hasPassword: false, stronger: true }, passkey: QUESTION }),
   again('-passkey', { again: { hasPassword: false }, passkey: QUESTION }),
   code('', {}),
   code('-wrong', { code: '123 456', problem: 'wrong' }),
@@ -194,12 +197,15 @@ export const signInGallery: readonly GalleryEntry[] = [
     html: (a) => passkeysPage({ ...ANA, ...a }, { passkeys: [], problem: 'unsupported' }),
   },
   passkey('new', { news: 'passkey_added' }),
+  { name: 'passkey-new-device', html: (a) => passkeyPage({ ...ANA, deviceWaits: true, ...a }, NEW) },
   passkey('last', { last: true, passkey: { ...PHONE, synced: false } }),
-  factor('off', {}),
-  factor('off-again', { news: 'second_factor_off' }),
-  factor('on', { on: ON }),
-  factor('few', { on: { ...ON, recoveryCodes: 1, few: true } }),
-  factor('needed', { on: { ...ON, needed: true } }),
+  factor('off', { after: 'password' }),
+  factor('off-upstream', { after: 'upstream' }),
+  factor('off-passkey', { after: 'nothing' }),
+  factor('off-again', { news: 'second_factor_off', after: 'password' }),
+  factor('on', { after: 'password', on: ON }),
+  factor('few', { after: 'password', on: { ...ON, recoveryCodes: 1, few: true } }),
+  factor('needed', { after: 'password', on: { ...ON, needed: true } }),
   setUp('', {}),
   setUp('-wrong', { problem: 'wrong' }),
   setUp('-late', { problem: 'late' }),
@@ -210,6 +216,7 @@ export const signInGallery: readonly GalleryEntry[] = [
   password('-short', { problem: 'too_short', shortest: 8 }),
   password('-common', { problem: 'common' }),
   password('-own', { problem: 'own' }),
+  password('-same', { problem: 'same' }),
   password('-long', { problem: 'too_long' }),
   password('-changed', { changed: true }),
 ]

@@ -58,6 +58,7 @@ export const de: Locale = {
       again: {
         title: 'Bestätige, dass du es bist',
         lead: 'Melde dich noch einmal als {email} an.',
+        stronger: 'Dieses Gerät verlangt eine stärkere Anmeldung. Melde dich noch einmal als {email} an.',
         go: 'Weiter',
         switch: 'Anderes Konto',
       },
@@ -171,18 +172,19 @@ export const de: Locale = {
     },
     outcome: {
       staySignedIn: 'Du bleibst angemeldet.',
-      report: 'Hat dir jemand den Code geschickt? Sag es uns, damit wir etwas dagegen tun können.',
+      report: 'Hat dir jemand den Code geschickt? Antworte nicht darauf, sondern sag es uns, damit wir etwas dagegen tun können.',
+      sent: 'Wenn dir jemand den Code geschickt hat, antworte nicht darauf.',
       approved: {
-        title: 'Gerät verknüpft',
-        heading: 'Verknüpft. Zurück zu {device}',
-        headingUnnamed: 'Verknüpft. Zurück zu deinem Gerät',
+        title: 'Gerät zugelassen',
+        heading: 'Zugelassen. Zurück zu {device}',
+        headingUnnamed: 'Zugelassen. Zurück zu deinem Gerät',
         text: 'Dort geht es von selbst weiter; diese Seite kannst du schließen.',
-        account: 'Verknüpft mit {email}',
+        account: 'Konto: {email}',
         next: 'Noch ein Gerät verknüpfen',
       },
       waiting: {
-        heading: 'Verknüpft. Warten auf {device} …',
-        headingUnnamed: 'Verknüpft. Warten auf dein Gerät …',
+        heading: 'Zugelassen. Warten auf {device} …',
+        headingUnnamed: 'Zugelassen. Warten auf dein Gerät …',
         text: 'Es geht von selbst weiter. Diese Seite sagt dir, wenn es bereit ist.',
       },
       ready: {
@@ -190,6 +192,7 @@ export const de: Locale = {
         heading: '{device} ist bereit',
         headingUnnamed: 'Dein Gerät ist bereit',
         text: 'Weiter geht es am Gerät; diese Seite kannst du schließen.',
+        account: 'Verknüpft mit {email}',
         next: 'Noch ein Gerät verknüpfen',
       },
       missed: {
@@ -202,7 +205,7 @@ export const de: Locale = {
       denied: {
         title: 'Es wurde nichts verknüpft',
         heading: 'Es wurde nichts verknüpft',
-        text: 'Das Gerät bekommt keinen Zugang. Wenn dir jemand den Code geschickt hat, antworte nicht darauf; diese Seite kannst du schließen.',
+        text: 'Das Gerät bekommt keinen Zugang. Diese Seite kannst du schließen.',
         next: 'Eigenes Gerät verknüpfen',
       },
       expired: {
@@ -214,13 +217,15 @@ export const de: Locale = {
       elsewhere: {
         title: 'Dieses Gerät ist woanders',
         heading: 'Dieses Gerät ist woanders',
-        text: 'Es lässt sich nur aus seinem eigenen Netz verknüpfen. Verbinde dieses Telefon mit dem WLAN des Geräts und öffne dann seinen Code noch einmal. Wenn dir jemand den Code geschickt hat, brich hier ab.',
+        text: 'Es lässt sich nur aus seinem eigenen Netz verknüpfen. Verbinde dieses Telefon mit dem WLAN des Geräts und öffne dann seinen Code noch einmal.',
         next: 'Code eingeben',
       },
       too_weak: {
         title: 'Eine stärkere Anmeldung ist nötig',
         heading: 'Eine stärkere Anmeldung ist nötig',
         text: 'Deine Anmeldung reicht für dieses Gerät nicht aus, deshalb wurde nichts verknüpft. Vielleicht genügt ein Passkey oder ein Code aus einer App nach dem Passwort.',
+        lacks: 'Keiner deiner Anmeldewege reicht für dieses Gerät aus, deshalb wurde noch nichts verknüpft. Richte ein, was fehlt; dann geht es mit dem Gerät weiter.',
+        never: 'Kein Anmeldeweg, den es hier gibt, reicht für dieses Gerät aus, deshalb wurde nichts verknüpft. Frag die Person, die sich um diesen Dienst kümmert.',
         again: 'Anders anmelden',
         add: 'Anmeldeweg hinzufügen',
         next: 'Anderes Gerät verknüpfen',
@@ -228,7 +233,7 @@ export const de: Locale = {
       mismatch: {
         title: 'Es wurde nichts verknüpft',
         heading: 'Sein Bildschirm zeigt etwas anderes',
-        text: 'Deshalb wurde nichts verknüpft. Ist es dein Gerät, drücke dort OK für einen neuen Code. Wenn dir jemand den Code geschickt hat, antworte nicht darauf.',
+        text: 'Deshalb wurde nichts verknüpft. Ist es dein Gerät, drücke dort OK für einen neuen Code.',
         next: 'Neuen Code eingeben',
       },
       reported: {
@@ -397,6 +402,8 @@ export const de: Locale = {
     factor: {
       title: 'Bestätigung in zwei Schritten',
       lead: 'Ein Code aus einer App, nach dem Passwort. Wer nur das Passwort kennt, bleibt draußen.',
+      leadElsewhere: 'Ein Code aus einer App, nach der Anmeldung mit einem anderen Konto. Wer nur in jenes hineinkommt, bleibt draußen.',
+      leadNone: 'Ein Code aus einer App, nach einem Passwort oder der Anmeldung mit einem anderen Konto. Beides hast du noch nicht.',
       passkey: 'Ein Passkey zählt schon als beide Schritte: Er braucht keinen Code.',
       setUp: 'Codes per App einrichten',
       first: 'Scanne diesen QR-Code mit einer Authenticator-App',
@@ -407,19 +414,19 @@ export const de: Locale = {
       turnOn: 'Einschalten',
       since: 'Eingeschaltet {ago}',
       left: { one: 'Noch {count} Wiederherstellungscode', other: 'Noch {count} Wiederherstellungscodes' },
-      few: 'Ohne Wiederherstellungscodes und ohne App kannst du dich nicht mit deinem Passwort anmelden. Erstelle jetzt neue.',
+      few: 'Ohne Wiederherstellungscodes und ohne App kommst du nicht über den zweiten Schritt. Erstelle jetzt neue.',
       renew: 'Neue Codes erstellen',
       renewHow: 'Die alten gelten dann nicht mehr.',
       turnOff: 'Ausschalten',
-      offHow: 'Dann genügt wieder dein Passwort zum Anmelden. Die Wiederherstellungscodes gelten nicht mehr.',
+      offHow: 'Dann meldest du dich wieder ohne Code an. Die Wiederherstellungscodes gelten nicht mehr.',
       needed:
         'Dein Passwort ist zu kurz, um dich ohne Code zu schützen. Wähle ein längeres, bevor du das ausschaltest.',
       news: {
-        off: 'Jetzt genügt dein Passwort zum Anmelden.',
+        off: 'Jetzt meldest du dich ohne Code an.',
       },
       codes: {
         title: 'Heb diese Codes gut auf',
-        on: 'Ab jetzt wird nach dem Passwort ein Code aus deiner App verlangt.',
+        on: 'Ab jetzt ist ein Code aus deiner App der zweite Schritt.',
         lead: 'Ohne die App kannst du dich mit jedem davon einmal anmelden. Druck sie aus oder schreib sie auf: Sie stehen nur hier.',
         copy: 'Kopieren',
         copied: 'Kopiert',
@@ -435,7 +442,7 @@ export const de: Locale = {
       change: 'Passwort ändern',
       set: 'Passwort festlegen',
       lead: 'Alle anderen Browser werden dabei abgemeldet.',
-      leadFirst: 'Ein zweiter Weg, dich anzumelden, für Browser ohne deinen Passkey.',
+      leadFirst: 'Ein weiterer Weg, dich anzumelden, falls deiner einmal nicht zur Hand ist.',
       changed: 'Dein Passwort ist geändert. Alle anderen Browser sind abgemeldet.',
       field: 'Neues Passwort',
       hint: {
@@ -454,6 +461,7 @@ export const de: Locale = {
         long: 'Dieses Passwort ist länger, als wir speichern können. Kürze es etwas.',
         common: 'Dieses Passwort gehört zu den ersten, die jemand ausprobieren würde. Nimm eigene Wörter.',
         own: 'Dieses Passwort besteht aus Namen, die hier jeder sieht. Nimm andere Wörter.',
+        same: 'Das ist dein jetziges Passwort. Wähle ein anderes.',
       },
     },
     reset: {
@@ -484,6 +492,7 @@ export const de: Locale = {
       devices: 'Geräte',
       noDevices: 'Mit deinem Konto ist kein Gerät verknüpft.',
       link: 'Gerät verknüpfen',
+      goOn: 'Weiter mit dem Gerät',
       apps: 'Apps',
       enrolled: 'Geräte, die du eingerichtet hast',
       security: 'Anmeldung und Sicherheit',
@@ -591,7 +600,6 @@ export const de: Locale = {
       yes: 'Dieses Gerät entfernen',
       done: {
         title: 'Es ist entfernt',
-        heading: '{device} ist entfernt',
         text: 'Es wurde sofort abgemeldet; was dort offen ist, läuft höchstens noch {time}.',
         next: 'Sorg jetzt dafür, dass sich sonst niemand in deinem Namen anmelden kann:',
         password: 'Passwort ändern',

@@ -58,6 +58,7 @@ export const es: Locale = {
       again: {
         title: 'Confirma que eres tú',
         lead: 'Inicia sesión una vez más como {email}.',
+        stronger: 'Este dispositivo pide entrar de forma más segura. Inicia sesión una vez más como {email}.',
         go: 'Continuar',
         switch: 'Usar otra cuenta',
       },
@@ -170,18 +171,19 @@ export const es: Locale = {
     },
     outcome: {
       staySignedIn: 'Tu sesión sigue abierta.',
-      report: '¿Alguien te envió el código? Avísanos para que podamos impedirlo.',
+      report: '¿Alguien te envió el código? No le respondas y avísanos, para que podamos impedirlo.',
+      sent: 'Si alguien te envió el código, no le respondas.',
       approved: {
-        title: 'Dispositivo vinculado',
-        heading: 'Vinculado. Vuelve a {device}',
-        headingUnnamed: 'Vinculado. Vuelve a tu dispositivo',
+        title: 'Dispositivo permitido',
+        heading: 'Permitido. Vuelve a {device}',
+        headingUnnamed: 'Permitido. Vuelve a tu dispositivo',
         text: 'Allí sigue solo; puedes cerrar esta página.',
-        account: 'Vinculado a {email}',
+        account: 'Cuenta: {email}',
         next: 'Vincular otro dispositivo',
       },
       waiting: {
-        heading: 'Vinculado. Esperando a {device}…',
-        headingUnnamed: 'Vinculado. Esperando a tu dispositivo…',
+        heading: 'Permitido. Esperando a {device}…',
+        headingUnnamed: 'Permitido. Esperando a tu dispositivo…',
         text: 'Sigue solo. Esta página te avisa cuando esté listo.',
       },
       ready: {
@@ -189,6 +191,7 @@ export const es: Locale = {
         heading: 'Todo listo en {device}',
         headingUnnamed: 'Tu dispositivo está listo',
         text: 'Vuelve a él; puedes cerrar esta página.',
+        account: 'Vinculado a {email}',
         next: 'Vincular otro dispositivo',
       },
       missed: {
@@ -201,7 +204,7 @@ export const es: Locale = {
       denied: {
         title: 'No se vinculó nada',
         heading: 'No se vinculó nada',
-        text: 'El dispositivo no tendrá acceso. Si alguien te envió el código, no le respondas; puedes cerrar esta página.',
+        text: 'El dispositivo no tendrá acceso. Puedes cerrar esta página.',
         next: 'Vincular un dispositivo tuyo',
       },
       expired: {
@@ -213,13 +216,15 @@ export const es: Locale = {
       elsewhere: {
         title: 'Este dispositivo está en otro lugar',
         heading: 'Este dispositivo está en otro lugar',
-        text: 'Solo se puede vincular desde su propia red. Conecta este teléfono al Wi-Fi del dispositivo y abre su código otra vez. Si alguien te envió el código, no sigas.',
+        text: 'Solo se puede vincular desde su propia red. Conecta este teléfono al Wi-Fi del dispositivo y abre su código otra vez.',
         next: 'Escribir el código',
       },
       too_weak: {
         title: 'Hace falta entrar de forma más segura',
         heading: 'Hace falta entrar de forma más segura',
         text: 'La manera en que entraste no basta para este dispositivo, así que no se vinculó nada. Quizá baste una llave de acceso, o un código de una aplicación después de la contraseña.',
+        lacks: 'Ninguna de tus maneras de entrar basta para este dispositivo, así que aún no se vinculó nada. Añade lo que falta y luego sigue con el dispositivo.',
+        never: 'Ninguna manera de entrar aquí basta para este dispositivo, así que no se vinculó nada. Pregunta a quien se ocupa de este servicio.',
         again: 'Entrar de otra manera',
         add: 'Añadir una manera de entrar',
         next: 'Vincular otro dispositivo',
@@ -227,7 +232,7 @@ export const es: Locale = {
       mismatch: {
         title: 'No se vinculó nada',
         heading: 'Su pantalla muestra otra cosa',
-        text: 'Así que no se vinculó nada. Si el dispositivo es tuyo, pulsa OK en él para tener otro código. Si alguien te envió el código, no le respondas.',
+        text: 'Así que no se vinculó nada. Si el dispositivo es tuyo, pulsa OK en él para tener otro código.',
         next: 'Escribir el código nuevo',
       },
       reported: {
@@ -394,6 +399,8 @@ export const es: Locale = {
     factor: {
       title: 'Verificación en dos pasos',
       lead: 'Un código de una aplicación, que se pide después de la contraseña. Quien solo sepa la contraseña se queda fuera.',
+      leadElsewhere: 'Un código de una aplicación, que se pide después de entrar con otra cuenta. Quien solo entre en esa se queda fuera.',
+      leadNone: 'Un código de una aplicación, que se pide después de una contraseña o de entrar con otra cuenta. Aún no tienes ninguna de las dos.',
       passkey: 'Una llave de acceso ya vale por los dos pasos: no necesita código.',
       setUp: 'Configurar los códigos',
       first: 'Escanea este código QR con una aplicación de autenticación',
@@ -404,19 +411,19 @@ export const es: Locale = {
       turnOn: 'Activar',
       since: 'Activada {ago}',
       left: { one: 'Queda {count} código de recuperación', other: 'Quedan {count} códigos de recuperación' },
-      few: 'Sin códigos de recuperación y sin la aplicación, no puedes entrar con tu contraseña. Crea otros ahora.',
+      few: 'Sin códigos de recuperación y sin la aplicación, no pasas del segundo paso. Crea otros ahora.',
       renew: 'Crear códigos nuevos',
       renewHow: 'Los anteriores dejan de valer.',
       turnOff: 'Desactivar',
-      offHow: 'Tu contraseña bastará otra vez para entrar. Los códigos de recuperación dejan de valer.',
+      offHow: 'Entrarás otra vez sin código. Los códigos de recuperación dejan de valer.',
       needed:
         'Tu contraseña es demasiado corta para protegerte por sí sola. Elige una más larga antes de desactivar esto.',
       news: {
-        off: 'Ahora basta tu contraseña para entrar.',
+        off: 'Ahora entras sin código.',
       },
       codes: {
         title: 'Guarda estos códigos de recuperación',
-        on: 'Desde ahora, después de la contraseña se pide un código de tu aplicación.',
+        on: 'Desde ahora, un código de tu aplicación es el segundo paso.',
         lead: 'Sin la aplicación, con cada uno entras una vez. Imprímelos o anótalos: solo se muestran aquí.',
         copy: 'Copiar',
         copied: 'Copiado',
@@ -432,7 +439,7 @@ export const es: Locale = {
       change: 'Cambiar tu contraseña',
       set: 'Crear una contraseña',
       lead: 'Al cambiarla se cierra la sesión en los demás navegadores.',
-      leadFirst: 'Otra manera de entrar, para navegadores sin tu llave de acceso.',
+      leadFirst: 'Una manera más de entrar, para cuando no tengas a mano la tuya.',
       changed: 'Se cambió tu contraseña y se cerró la sesión en los demás navegadores.',
       field: 'Contraseña nueva',
       hint: {
@@ -451,6 +458,7 @@ export const es: Locale = {
         long: 'Esta contraseña es más larga de lo que podemos guardar. Acórtala un poco.',
         common: 'Esta contraseña es de las primeras que cualquiera probaría. Elige palabras tuyas.',
         own: 'Esta contraseña está hecha de nombres que cualquiera ve aquí. Elige otras palabras.',
+        same: 'Esa es la contraseña que ya tienes. Elige otra.',
       },
     },
     reset: {
@@ -481,6 +489,7 @@ export const es: Locale = {
       devices: 'Dispositivos',
       noDevices: 'No hay ningún dispositivo vinculado a tu cuenta.',
       link: 'Vincular un dispositivo',
+      goOn: 'Seguir con el dispositivo',
       apps: 'Aplicaciones',
       enrolled: 'Dispositivos que configuraste',
       security: 'Acceso y seguridad',
@@ -588,7 +597,6 @@ export const es: Locale = {
       yes: 'Quitar este dispositivo',
       done: {
         title: 'Se quitó',
-        heading: 'Se quitó {device}',
         text: 'Su sesión se cerró enseguida; lo que tenga abierto puede seguir un rato, como mucho {time}.',
         next: 'Ahora asegúrate de que nadie más pueda entrar como si fueras tú:',
         password: 'Cambiar tu contraseña',

@@ -59,6 +59,7 @@ export const fr: Locale = {
       again: {
         title: 'Confirmez que c’est bien vous',
         lead: 'Connectez-vous encore une fois en tant que {email}.',
+        stronger: 'Cet appareil exige une connexion plus sûre. Connectez-vous encore une fois en tant que {email}.',
         go: 'Continuer',
         switch: 'Changer de compte',
       },
@@ -174,18 +175,19 @@ export const fr: Locale = {
     },
     outcome: {
       staySignedIn: 'Votre session reste ouverte.',
-      report: 'Quelqu’un vous a envoyé le code ? Dites-le-nous, pour que nous puissions l’arrêter.',
+      report: 'Quelqu’un vous a envoyé le code ? Ne lui répondez pas, mais dites-le-nous, pour que nous puissions l’arrêter.',
+      sent: 'Si quelqu’un vous a envoyé le code, ne lui répondez pas.',
       approved: {
-        title: 'Appareil associé',
-        heading: 'Associé. Continuez sur {device}',
-        headingUnnamed: 'Associé. Continuez sur votre appareil',
+        title: 'Appareil autorisé',
+        heading: 'Autorisé. Continuez sur {device}',
+        headingUnnamed: 'Autorisé. Continuez sur votre appareil',
         text: 'L’appareil continue tout seul ; vous pouvez fermer cette page.',
-        account: 'Associé à {email}',
+        account: 'Compte : {email}',
         next: 'Associer un autre appareil',
       },
       waiting: {
-        heading: 'Associé. Nous attendons {device}…',
-        headingUnnamed: 'Associé. Nous attendons votre appareil…',
+        heading: 'Autorisé. Nous attendons {device}…',
+        headingUnnamed: 'Autorisé. Nous attendons votre appareil…',
         text: 'L’appareil continue tout seul. Cette page vous dira quand il sera prêt.',
       },
       ready: {
@@ -193,6 +195,7 @@ export const fr: Locale = {
         heading: 'Tout est prêt sur {device}',
         headingUnnamed: 'Votre appareil est prêt',
         text: 'Retournez-y ; vous pouvez fermer cette page.',
+        account: 'Associé à {email}',
         next: 'Associer un autre appareil',
       },
       missed: {
@@ -205,7 +208,7 @@ export const fr: Locale = {
       denied: {
         title: 'Rien n’a été associé',
         heading: 'Rien n’a été associé',
-        text: 'L’appareil n’a aucun accès. Si quelqu’un vous a envoyé le code, ne lui répondez pas ; vous pouvez fermer cette page.',
+        text: 'L’appareil n’a aucun accès. Vous pouvez fermer cette page.',
         next: 'Associer un de vos appareils',
       },
       expired: {
@@ -217,13 +220,15 @@ export const fr: Locale = {
       elsewhere: {
         title: 'Cet appareil est ailleurs',
         heading: 'Cet appareil est ailleurs',
-        text: 'Il ne peut être associé que depuis son propre réseau. Connectez ce téléphone au Wi-Fi de l’appareil, puis rouvrez son code. Si quelqu’un vous a envoyé le code, arrêtez-vous là.',
+        text: 'Il ne peut être associé que depuis son propre réseau. Connectez ce téléphone au Wi-Fi de l’appareil, puis rouvrez son code.',
         next: 'Saisir le code',
       },
       too_weak: {
         title: 'Cet appareil exige une connexion plus sûre',
         heading: 'Cet appareil exige une connexion plus sûre',
         text: 'Votre façon de vous connecter ne lui suffit pas : rien n’a été associé. Une clé d’accès peut suffire, ou un code d’une appli après votre mot de passe.',
+        lacks: 'Aucun de vos moyens de connexion ne lui suffit : rien n’a encore été associé. Ajoutez ce qui manque, puis continuez avec l’appareil.',
+        never: 'Aucun moyen de connexion proposé ici ne lui suffit : rien n’a été associé. Demandez à la personne qui s’occupe de ce service.',
         again: 'Se connecter autrement',
         add: 'Ajouter un moyen de connexion',
         next: 'Associer un autre appareil',
@@ -231,7 +236,7 @@ export const fr: Locale = {
       mismatch: {
         title: 'Rien n’a été associé',
         heading: 'Son écran affiche autre chose',
-        text: 'Rien n’a donc été associé. Si l’appareil est à vous, appuyez-y sur OK pour obtenir un nouveau code. Si quelqu’un vous a envoyé le code, ne lui répondez pas.',
+        text: 'Rien n’a donc été associé. Si l’appareil est à vous, appuyez-y sur OK pour obtenir un nouveau code.',
         next: 'Saisir le nouveau code',
       },
       reported: {
@@ -399,6 +404,8 @@ export const fr: Locale = {
     factor: {
       title: 'Validation en deux étapes',
       lead: 'Un code d’une appli, demandé après votre mot de passe. Avec le mot de passe seul, personne n’entre.',
+      leadElsewhere: 'Un code d’une appli, demandé après la connexion avec un autre compte. Avec celui-là seul, personne n’entre.',
+      leadNone: 'Un code d’une appli, demandé après un mot de passe ou la connexion avec un autre compte. Vous n’avez encore ni l’un ni l’autre.',
       passkey: 'Une clé d’accès vaut déjà les deux étapes : elle n’a pas besoin de code.',
       setUp: 'Configurer les codes',
       first: 'Scannez ce code QR avec une appli d’authentification',
@@ -409,19 +416,19 @@ export const fr: Locale = {
       turnOn: 'Activer',
       since: 'Activée {ago}',
       left: { one: 'Il reste {count} code de secours', other: 'Il reste {count} codes de secours' },
-      few: 'Sans codes de secours et sans l’appli, vous ne pouvez pas vous connecter avec votre mot de passe. Créez-en de nouveaux maintenant.',
+      few: 'Sans codes de secours et sans l’appli, vous ne pouvez pas franchir la deuxième étape. Créez-en de nouveaux maintenant.',
       renew: 'Créer de nouveaux codes',
       renewHow: 'Les anciens ne fonctionneront plus.',
       turnOff: 'Désactiver',
-      offHow: 'Votre mot de passe suffira de nouveau pour vous connecter. Les codes de secours ne fonctionneront plus.',
+      offHow: 'Vous vous connecterez de nouveau sans code. Les codes de secours ne fonctionneront plus.',
       needed:
         'À lui seul, votre mot de passe est trop court pour vous protéger. Choisissez-en un plus long avant de désactiver cette validation.',
       news: {
-        off: 'Votre mot de passe suffit maintenant pour vous connecter.',
+        off: 'Vous vous connectez maintenant sans code.',
       },
       codes: {
         title: 'Gardez ces codes de secours',
-        on: 'Désormais, un code de votre appli sera demandé après votre mot de passe.',
+        on: 'Désormais, un code de votre appli est la deuxième étape.',
         lead: 'Sans l’appli, chacun permet de vous connecter une fois. Imprimez-les ou notez-les : ils ne s’affichent qu’ici.',
         copy: 'Copier',
         copied: 'Copié',
@@ -437,7 +444,7 @@ export const fr: Locale = {
       change: 'Changer le mot de passe',
       set: 'Définir un mot de passe',
       lead: 'Tous les autres navigateurs seront alors déconnectés.',
-      leadFirst: 'Un deuxième moyen de vous connecter, pour les navigateurs sans votre clé d’accès.',
+      leadFirst: 'Un moyen de plus de vous connecter, quand vous n’avez pas le vôtre sous la main.',
       changed: 'Votre mot de passe a été changé. Tous les autres navigateurs sont déconnectés.',
       field: 'Nouveau mot de passe',
       hint: {
@@ -456,6 +463,7 @@ export const fr: Locale = {
         long: 'Ce mot de passe est trop long pour être enregistré. Raccourcissez-le un peu.',
         common: 'Ce mot de passe est l’un des premiers que n’importe qui essaierait. Choisissez des mots à vous.',
         own: 'Ce mot de passe est fait de noms que chacun peut voir ici. Choisissez d’autres mots.',
+        same: 'C’est le mot de passe que vous avez déjà. Choisissez-en un autre.',
       },
     },
     reset: {
@@ -486,6 +494,7 @@ export const fr: Locale = {
       devices: 'Appareils',
       noDevices: 'Aucun appareil n’est associé à votre compte.',
       link: 'Associer un appareil',
+      goOn: 'Continuer avec l’appareil',
       apps: 'Applis',
       enrolled: 'Appareils que vous avez configurés',
       security: 'Connexion et sécurité',
@@ -593,7 +602,6 @@ export const fr: Locale = {
       yes: 'Retirer cet appareil',
       done: {
         title: 'C’est retiré',
-        heading: 'Nous avons retiré {device}',
         text: 'Il a été déconnecté aussitôt ; ce qui y est ouvert peut continuer {time} au plus.',
         next: 'Assurez-vous maintenant que personne d’autre ne puisse se connecter à votre place :',
         password: 'Changer le mot de passe',

@@ -58,6 +58,7 @@ export const pt: Locale = {
       again: {
         title: 'Confirme que é você',
         lead: 'Entre mais uma vez como {email}.',
+        stronger: 'Este dispositivo pede um jeito mais seguro de entrar. Entre mais uma vez como {email}.',
         go: 'Continuar',
         switch: 'Usar outra conta',
       },
@@ -170,18 +171,19 @@ export const pt: Locale = {
     },
     outcome: {
       staySignedIn: 'Você não precisa entrar de novo.',
-      report: 'Alguém enviou o código a você? Avise-nos, para que isso possa ser impedido.',
+      report: 'Alguém enviou o código a você? Não responda e avise-nos, para que isso possa ser impedido.',
+      sent: 'Se alguém enviou o código a você, não responda.',
       approved: {
-        title: 'Dispositivo vinculado',
-        heading: 'Vinculado. Volte para {device}',
-        headingUnnamed: 'Vinculado. Volte para o seu dispositivo',
+        title: 'Dispositivo permitido',
+        heading: 'Permitido. Volte para {device}',
+        headingUnnamed: 'Permitido. Volte para o seu dispositivo',
         text: 'Ele continua sozinho; você pode fechar esta página.',
-        account: 'Vinculado a {email}',
+        account: 'Conta: {email}',
         next: 'Vincular outro dispositivo',
       },
       waiting: {
-        heading: 'Vinculado. Esperando {device}…',
-        headingUnnamed: 'Vinculado. Esperando o seu dispositivo…',
+        heading: 'Permitido. Esperando {device}…',
+        headingUnnamed: 'Permitido. Esperando o seu dispositivo…',
         text: 'Ele continua sozinho. Esta página avisa quando ele estiver pronto.',
       },
       ready: {
@@ -189,6 +191,7 @@ export const pt: Locale = {
         heading: 'Tudo pronto em {device}',
         headingUnnamed: 'Seu dispositivo está pronto',
         text: 'Volte para ele; você pode fechar esta página.',
+        account: 'Vinculado a {email}',
         next: 'Vincular outro dispositivo',
       },
       missed: {
@@ -201,7 +204,7 @@ export const pt: Locale = {
       denied: {
         title: 'Nada foi vinculado',
         heading: 'Nada foi vinculado',
-        text: 'O dispositivo não terá acesso. Se alguém enviou o código a você, não responda; você pode fechar esta página.',
+        text: 'O dispositivo não terá acesso. Você pode fechar esta página.',
         next: 'Vincular um dispositivo seu',
       },
       expired: {
@@ -213,13 +216,15 @@ export const pt: Locale = {
       elsewhere: {
         title: 'Este dispositivo está em outro lugar',
         heading: 'Este dispositivo está em outro lugar',
-        text: 'Ele só pode ser vinculado a partir da própria rede. Conecte este telefone ao Wi-Fi do dispositivo e abra o código dele de novo. Se alguém enviou o código a você, pare aqui.',
+        text: 'Ele só pode ser vinculado a partir da própria rede. Conecte este telefone ao Wi-Fi do dispositivo e abra o código dele de novo.',
         next: 'Digitar o código',
       },
       too_weak: {
         title: 'É preciso entrar de um jeito mais seguro',
         heading: 'É preciso entrar de um jeito mais seguro',
         text: 'O jeito como você entrou não basta para este dispositivo, então nada foi vinculado. Talvez baste uma chave de acesso, ou um código de um app depois da senha.',
+        lacks: 'Nenhum dos seus jeitos de entrar basta para este dispositivo, então nada foi vinculado ainda. Adicione o que falta e depois continue com o dispositivo.',
+        never: 'Nenhum jeito de entrar aqui basta para este dispositivo, então nada foi vinculado. Fale com quem cuida deste serviço.',
         again: 'Entrar de outro jeito',
         add: 'Adicionar um jeito de entrar',
         next: 'Vincular outro dispositivo',
@@ -227,7 +232,7 @@ export const pt: Locale = {
       mismatch: {
         title: 'Nada foi vinculado',
         heading: 'A tela dele mostra outra coisa',
-        text: 'Então nada foi vinculado. Se o dispositivo é seu, aperte OK nele para ter outro código. Se alguém enviou o código a você, não responda.',
+        text: 'Então nada foi vinculado. Se o dispositivo é seu, aperte OK nele para ter outro código.',
         next: 'Digitar o código novo',
       },
       reported: {
@@ -395,6 +400,8 @@ export const pt: Locale = {
     factor: {
       title: 'Verificação em duas etapas',
       lead: 'Um código de um app, pedido depois da senha. Quem só sabe a senha fica de fora.',
+      leadElsewhere: 'Um código de um app, pedido depois que você entra com outra conta. Quem só entra naquela fica de fora.',
+      leadNone: 'Um código de um app, pedido depois de uma senha ou da entrada com outra conta. Você ainda não tem nenhuma das duas.',
       passkey: 'Uma chave de acesso já vale pelas duas etapas: ela não precisa de código.',
       setUp: 'Configurar os códigos',
       first: 'Escaneie este código QR com um app autenticador',
@@ -405,18 +412,18 @@ export const pt: Locale = {
       turnOn: 'Ativar',
       since: 'Ativada {ago}',
       left: { one: 'Resta {count} código de recuperação', other: 'Restam {count} códigos de recuperação' },
-      few: 'Sem códigos de recuperação e sem o app, você não consegue entrar com sua senha. Crie outros agora.',
+      few: 'Sem códigos de recuperação e sem o app, você não passa da segunda etapa. Crie outros agora.',
       renew: 'Criar códigos novos',
       renewHow: 'Os anteriores deixam de valer.',
       turnOff: 'Desativar',
-      offHow: 'Sua senha vai bastar de novo para entrar. Os códigos de recuperação deixam de valer.',
+      offHow: 'Você vai entrar de novo sem código. Os códigos de recuperação deixam de valer.',
       needed: 'Sua senha, sozinha, é curta demais para proteger você. Escolha uma mais longa antes de desativar isto.',
       news: {
-        off: 'Agora sua senha basta para entrar.',
+        off: 'Agora você entra sem código.',
       },
       codes: {
         title: 'Guarde estes códigos de recuperação',
-        on: 'A partir de agora, um código do seu app é pedido depois da senha.',
+        on: 'A partir de agora, um código do seu app é a segunda etapa.',
         lead: 'Sem o app, com cada um você entra uma vez. Imprima ou anote: eles só aparecem aqui.',
         copy: 'Copiar',
         copied: 'Copiado',
@@ -432,7 +439,7 @@ export const pt: Locale = {
       change: 'Trocar a senha',
       set: 'Criar uma senha',
       lead: 'Quando ela muda, todos os outros navegadores são desconectados.',
-      leadFirst: 'Um segundo jeito de entrar, para navegadores sem sua chave de acesso.',
+      leadFirst: 'Mais um jeito de entrar, para quando o seu não estiver à mão.',
       changed: 'Sua senha mudou. Todos os outros navegadores foram desconectados.',
       field: 'Senha nova',
       hint: {
@@ -451,6 +458,7 @@ export const pt: Locale = {
         long: 'Esta senha é mais longa do que conseguimos guardar. Encurte um pouco.',
         common: 'Esta senha é uma das primeiras que qualquer pessoa tentaria. Escolha palavras suas.',
         own: 'Esta senha é feita de nomes que qualquer pessoa vê aqui. Escolha outras palavras.',
+        same: 'Essa é a senha que você já tem. Escolha outra.',
       },
     },
     reset: {
@@ -481,6 +489,7 @@ export const pt: Locale = {
       devices: 'Dispositivos',
       noDevices: 'Nenhum dispositivo está vinculado à sua conta.',
       link: 'Vincular um dispositivo',
+      goOn: 'Continuar com o dispositivo',
       apps: 'Apps',
       enrolled: 'Dispositivos que você configurou',
       security: 'Acesso e segurança',
@@ -588,7 +597,6 @@ export const pt: Locale = {
       yes: 'Remover este dispositivo',
       done: {
         title: 'Removido',
-        heading: 'Removemos {device}',
         text: 'Ele foi desconectado na hora; o que estiver aberto nele pode continuar por no máximo {time}.',
         next: 'Agora garanta que mais ninguém possa entrar no seu lugar:',
         password: 'Trocar a senha',

@@ -57,6 +57,7 @@ export const zh: Locale = {
       again: {
         title: '确认是你本人',
         lead: '以 {email} 的身份再登录一次。',
+        stronger: '这台设备需要更强的登录方式。以 {email} 的身份再登录一次。',
         go: '继续',
         switch: '使用其他账号',
       },
@@ -167,18 +168,19 @@ export const zh: Locale = {
     },
     outcome: {
       staySignedIn: '你会保持登录。',
-      report: '代码是别人发给你的吗？告诉我们，以便阻止对方。',
+      report: '代码是别人发给你的吗？不要回复，告诉我们，以便阻止对方。',
+      sent: '如果代码是别人发给你的，不要回复。',
       approved: {
-        title: '设备已关联',
-        heading: '已关联。回到 {device}',
-        headingUnnamed: '已关联。回到你的设备',
+        title: '已允许这台设备',
+        heading: '已允许。回到 {device}',
+        headingUnnamed: '已允许。回到你的设备',
         text: '设备会自行继续；可以关闭此页面。',
-        account: '已关联到 {email}',
+        account: '账号：{email}',
         next: '关联其他设备',
       },
       waiting: {
-        heading: '已关联。正在等待 {device}…',
-        headingUnnamed: '已关联。正在等待你的设备…',
+        heading: '已允许。正在等待 {device}…',
+        headingUnnamed: '已允许。正在等待你的设备…',
         text: '设备会自行继续。就绪时，此页面会告诉你。',
       },
       ready: {
@@ -186,6 +188,7 @@ export const zh: Locale = {
         heading: '{device} 已就绪',
         headingUnnamed: '你的设备已就绪',
         text: '回到设备上继续；可以关闭此页面。',
+        account: '已关联到 {email}',
         next: '关联其他设备',
       },
       missed: {
@@ -198,7 +201,7 @@ export const zh: Locale = {
       denied: {
         title: '没有关联任何设备',
         heading: '没有关联任何设备',
-        text: '该设备不会获得任何访问权限。如果代码是别人发给你的，不要回复；可以关闭此页面。',
+        text: '该设备不会获得任何访问权限。可以关闭此页面。',
         next: '关联你自己的设备',
       },
       expired: {
@@ -210,13 +213,15 @@ export const zh: Locale = {
       elsewhere: {
         title: '这台设备在别的地方',
         heading: '这台设备在别的地方',
-        text: '只能在它自己的网络中关联。把这部手机连接到设备所在的 Wi-Fi，再打开它的代码。如果代码是别人发给你的，就此停下。',
+        text: '只能在它自己的网络中关联。把这部手机连接到设备所在的 Wi-Fi，再打开它的代码。',
         next: '输入代码',
       },
       too_weak: {
         title: '这台设备需要更强的登录方式',
         heading: '这台设备需要更强的登录方式',
         text: '你的登录方式不满足它的要求，所以没有关联。通行密钥也许可以，或者在密码之后再输入应用中的验证码。',
+        lacks: '你现有的登录方式都不满足它的要求，所以还没有关联。先添加所缺的方式，再回到这台设备。',
+        never: '这里的登录方式都不满足它的要求，所以没有关联。可以联系负责管理本服务的人。',
         again: '换一种方式登录',
         add: '添加登录方式',
         next: '关联其他设备',
@@ -224,7 +229,7 @@ export const zh: Locale = {
       mismatch: {
         title: '没有关联任何设备',
         heading: '它的屏幕显示的不一样',
-        text: '所以没有关联。如果是你的设备，在设备上按 OK 获取新代码。如果代码是别人发给你的，不要回复。',
+        text: '所以没有关联。如果是你的设备，在设备上按 OK 获取新代码。',
         next: '输入新代码',
       },
       reported: {
@@ -386,6 +391,8 @@ export const zh: Locale = {
     factor: {
       title: '两步验证',
       lead: '输入密码后，还会要求输入应用中的验证码。只知道密码的人进不来。',
+      leadElsewhere: '用其他账号登录后，还会要求输入应用中的验证码。只进得了那个账号的人进不来。',
+      leadNone: '输入密码或用其他账号登录后，还会要求输入应用中的验证码。这两样你都还没有。',
       passkey: '通行密钥本身就相当于两步验证，不需要验证码。',
       setUp: '设置应用验证码',
       first: '用身份验证器应用扫描这个二维码',
@@ -396,18 +403,18 @@ export const zh: Locale = {
       turnOn: '开启',
       since: '{ago}开启',
       left: { other: '剩余 {count} 个恢复代码' },
-      few: '没有恢复代码，又没有应用，你就无法用密码登录。现在就创建新的。',
+      few: '没有恢复代码，又没有应用，你就无法通过第二步。现在就创建新的。',
       renew: '创建新的恢复代码',
       renewHow: '旧的代码会失效。',
       turnOff: '关闭',
-      offHow: '关闭后只用密码就能登录。恢复代码会失效。',
+      offHow: '关闭后，登录不再需要验证码。恢复代码会失效。',
       needed: '你的密码太短，不足以单独保护你。先换一个更长的，再关闭两步验证。',
       news: {
-        off: '现在只用密码就能登录。',
+        off: '现在登录不需要验证码。',
       },
       codes: {
         title: '保存这些恢复代码',
-        on: '从现在起，输入密码后会要求输入应用中的验证码。',
+        on: '从现在起，第二步是应用中的验证码。',
         lead: '没有应用时，每个代码可以登录一次。打印或抄写下来：它们只在这里显示。',
         copy: '复制',
         copied: '已复制',
@@ -423,7 +430,7 @@ export const zh: Locale = {
       change: '更改密码',
       set: '设置密码',
       lead: '更改后，所有其他浏览器都会退出登录。',
-      leadFirst: '第二种登录方式，用于没有你的通行密钥的浏览器。',
+      leadFirst: '多一种登录方式，在现有方式不方便时使用。',
       changed: '密码已更改。所有其他浏览器都已退出登录。',
       field: '新密码',
       hint: { other: '至少 {count} 个字符。几个互不相干的词，容易记住，难以猜到。' },
@@ -435,6 +442,7 @@ export const zh: Locale = {
         long: '这个密码太长，我们无法保存。缩短一点。',
         common: '这是谁都会最先猜的密码之一。换成你自己想的词。',
         own: '这个密码用的是这里人人都能看到的名字。换成别的词。',
+        same: '这就是你现在的密码。换一个。',
       },
     },
     reset: {
@@ -465,6 +473,7 @@ export const zh: Locale = {
       devices: '设备',
       noDevices: '你的账号还没有关联设备。',
       link: '关联设备',
+      goOn: '回到设备，继续',
       apps: '应用',
       enrolled: '你设置的设备',
       security: '登录与安全',
@@ -571,7 +580,6 @@ export const zh: Locale = {
       yes: '移除这台设备',
       done: {
         title: '已移除',
-        heading: '已移除 {device}',
         text: '它已立即退出登录；已打开的内容最多还能持续{time}。',
         next: '现在确保没有别人能冒充你登录：',
         password: '更改密码',

@@ -3,10 +3,10 @@
 // elsewhere, a proof that the person sees the device's screen takes the place of the yes.
 import { LAST_LETTERS } from '@latchkey/shared'
 import { ScreenCode } from '../fields.tsx'
-import { Clock, Eye, Screen, Tick, Warning } from '../icons.tsx'
+import { Clock, Eye, Tick, Warning } from '../icons.tsx'
 import { type Chrome, document } from '../layout.tsx'
 import { Later, Live } from '../live.tsx'
-import { Abilities, Account, Claims, Code, Form, type Given, Machine, Notice } from '../parts.tsx'
+import { Abilities, Account, Claims, Code, Form, type Given, Machine, Named, Notice } from '../parts.tsx'
 import { oneLine, say } from '../sentence.ts'
 import { ago, duration } from '../time.ts'
 
@@ -93,23 +93,17 @@ function Asker({ chrome, model }: PartProps) {
   const details = [oneLine(model.model), oneLine(model.software)].filter((detail) => detail !== undefined)
   const isSilent = name === undefined && details.length === 0
   return (
-    <div class="device">
-      <Screen />
-      <div>
-        <p class="name">
-          <bdi>{name ?? oneLine(model.client)}</bdi>
+    <Named name={name ?? oneLine(model.client)}>
+      {details.length > 0 && <p class="claim">{say(words.device.says, { claim: <Claims details={details} /> })}</p>}
+      {isSilent && <p class="claim">{words.device.saysNothing}</p>}
+      {!model.proven && name !== undefined && (
+        <p class="claim">
+          <Target chrome={chrome} model={model} />
         </p>
-        {details.length > 0 && <p class="claim">{say(words.device.says, { claim: <Claims details={details} /> })}</p>}
-        {isSilent && <p class="claim">{words.device.saysNothing}</p>}
-        {!model.proven && name !== undefined && (
-          <p class="claim">
-            <Target chrome={chrome} model={model} />
-          </p>
-        )}
-        {!isSilent && <p class="unverified">{words.device.unverified}</p>}
-        {isSilent && !model.proven && <p class="claim">{words.device.unproven}</p>}
-      </div>
-    </div>
+      )}
+      {!isSilent && <p class="unverified">{words.device.unverified}</p>}
+      {isSilent && !model.proven && <p class="claim">{words.device.unproven}</p>}
+    </Named>
   )
 }
 

@@ -21,6 +21,11 @@ const MOODS = {
   too_weak: 'bad',
 } as const
 
+/** What an account can be given to sign in with; `provider`: its name. */
+export type Lacking =
+  | { readonly kind: 'passkey' | 'second_factor' | 'password' }
+  | { readonly kind: 'upstream'; readonly provider: string }
+
 export interface OutcomeModel {
   /**
    * After a yes: the device has not come for it yet (`approved`), it has (`ready`), it did not in time (`missed`). Two
@@ -34,6 +39,11 @@ export interface OutcomeModel {
   readonly device?: string
   /** After a yes: whoever gave it typed a password, and could have a passkey. */
   readonly offersPasskey?: boolean
+  /**
+   * Too weak: nothing that the account has is enough, and this could be added, best first; nothing could, where it is
+   * empty. Absent where another way in may do.
+   */
+  readonly lacks?: readonly Lacking[]
   /** Somebody else brought the same code: one that was sent around, perhaps. */
   readonly contested?: boolean
   /** Whoever looks may still say that the code was sent to them. The page's token is then that of the device. */
@@ -48,6 +58,7 @@ export function outcomePage(chrome: Chrome, model: OutcomeModel): string {
   const { words } = chrome.locale
   const { outcome } = model
   const said = words.outcome[outcome]
+  const offersPasskey = isLinked(outcome) && model.offersPasskey
   return document(
     chrome,
     said.title,
@@ -60,15 +71,16 @@ export function outcomePage(chrome: Chrome, model: OutcomeModel): string {
             <strong>{words.device.warning}</strong> {words.device.warningWhy}
           </Notice>
         )}
-        {outcome === 'too_weak' && <Stronger chrome={chrome} />}
+        {outcome === 'too_weak' && <Stronger chrome={chrome} lacks={model.lacks} />}
         {model.canReport && <Report chrome={chrome} />}
+        {!model.canReport && MAY_BE_SENT.includes(outcome) && <p class="quiet">{words.outcome.sent}</p>}
         <p class="next">
           <a href={`${chrome.base}/link`} data-next="">
             {said.next}
           </a>
         </p>
-        {isLinked(outcome) && model.offersPasskey && (
-          <p class="next">
+        {offersPasskey && (
+          <p class="next" hidden data-passkeys="">
             <a href={`${chrome.base}/account/passkeys`}>{words.passkeys.offer}</a>
           </p>
         )}
@@ -80,9 +92,12 @@ export function outcomePage(chrome: Chrome, model: OutcomeModel): string {
       </div>
       {outcome === 'approved' && <Pickup chrome={chrome} device={model.device} />}
     </>,
-    outcome === 'approved' ? ['live'] : [],
+    [...(outcome === 'approved' ? (['live'] as const) : []), ...(offersPasskey ? (['handy'] as const) : [])],
   )
 }
+
+/** Ends that nobody may have wanted but whoever sent the code around. */
+const MAY_BE_SENT: readonly OutcomeModel['outcome'][] = ['denied', 'mismatch', 'elsewhere']
 
 /** `waiting` is `approved` to who will be told more. */
 type Shown = OutcomeModel['outcome'] | 'waiting'
@@ -105,18 +120,47 @@ function News({ chrome, model }: NewsProps) {
           ? said.headingUnnamed
           : say(said.heading, { device: <bdi>{device}</bdi> })}
       </h1>
-      <p class="lead">{outcome === 'reported' ? reportedText(words, model) : said.text}</p>
+      <p class="lead">{textOf(words, model)}</p>
       {outcome === 'expired' && chrome.account && <p class="quiet">{words.outcome.staySignedIn}</p>}
       {isLinked(outcome) && chrome.account && (
-        <p class="quiet">{say(words.outcome.approved.account, { email: <Email address={chrome.account.email} /> })}</p>
+        <p class="quiet">
+          {say(words.outcome[outcome === 'ready' ? 'ready' : 'approved'].account, {
+            email: <Email address={chrome.account.email} />,
+          })}
+        </p>
       )}
     </div>
   )
 }
 
+interface StrongerProps {
+  readonly chrome: Chrome
+  readonly lacks: OutcomeModel['lacks']
+}
+
+const LACKING = {
+  passkey: '/account/passkeys',
+  second_factor: '/account/second-factor',
+  password: '/account/password',
+  upstream: '/account/identities',
+} as const
+
 /** What there is to do about a sign-in that is not enough: another way of those that one has, or one more of them. */
-function Stronger({ chrome }: { readonly chrome: Chrome }) {
+function Stronger({ chrome, lacks }: StrongerProps) {
   const { too_weak } = chrome.locale.words.outcome
+  if (lacks !== undefined) {
+    return (
+      <>
+        {lacks.map((lacking, index) => (
+          <p key={index} class="go-on">
+            <a class={index === 0 ? 'button key' : 'button'} href={chrome.base + LACKING[lacking.kind]}>
+              <span>{adding(chrome, lacking)}</span>
+            </a>
+          </p>
+        ))}
+      </>
+    )
+  }
   return (
     <>
       <Form chrome={chrome} action="/sign-in/again" class="next">
@@ -129,6 +173,12 @@ function Stronger({ chrome }: { readonly chrome: Chrome }) {
       </p>
     </>
   )
+}
+
+function adding({ locale }: Chrome, lacking: Lacking) {
+  const { passkeys, factor, password, identities } = locale.words
+  if (lacking.kind === 'upstream') return say(identities.add, { provider: <bdi>{oneLine(lacking.provider)}</bdi> })
+  return { passkey: passkeys.add, second_factor: factor.setUp, password: password.set }[lacking.kind]
 }
 
 /** The third answer of the device's page, for who thinks of it only now. */
@@ -155,17 +205,17 @@ function Pickup({ chrome, device }: { readonly chrome: Chrome; readonly device: 
   const { brand, locale } = chrome
   const { outcome, sentence } = locale.words
   const named = device === undefined ? {} : { device }
-  const title = sayText(sentence.titled, { title: outcome.missed.title, brand: oneLine(brand) ?? '' })
+  const titled = (title: string) => sayText(sentence.titled, { title, brand: oneLine(brand) ?? '' })
   return (
     <>
       <Live chrome={chrome} shows="approved" />
       <Later on="waiting">
         <News chrome={chrome} model={{ outcome: 'waiting', ...named }} />
       </Later>
-      <Later on="linked">
+      <Later on="linked" title={titled(outcome.ready.title)}>
         <News chrome={chrome} model={{ outcome: 'ready', ...named }} />
       </Later>
-      <Later on="missed" title={title} next={outcome.missed.next}>
+      <Later on="missed" title={titled(outcome.missed.title)} next={outcome.missed.next}>
         <News chrome={chrome} model={{ outcome: 'missed', ...named }} />
       </Later>
     </>
@@ -173,7 +223,9 @@ function Pickup({ chrome, device }: { readonly chrome: Chrome; readonly device: 
 }
 
 /** What was done, and no more than that. */
-function reportedText({ outcome }: Words, { contained }: Pick<OutcomeModel, 'contained'>): string {
+function textOf({ outcome }: Words, { outcome: shown, contained, lacks }: NewsProps['model']): string {
+  if (lacks !== undefined) return lacks.length > 0 ? outcome.too_weak.lacks : outcome.too_weak.never
+  if (shown !== 'reported') return outcome[shown].text
   if (contained === undefined) return outcome.reported.text
   return contained === 'network' ? outcome.reported.textPlace : outcome.reported.textDevice
 }

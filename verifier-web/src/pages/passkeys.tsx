@@ -1,5 +1,5 @@
 // The passkeys of an account: all of them, and one by one. Making one is browser/passkey.ts's to ask; see ../passkey.tsx.
-import { Ago, accountPart, type When } from '../account-parts.tsx'
+import { Ago, accountPart, GoOn, type When } from '../account-parts.tsx'
 import { NameForm } from '../fields.tsx'
 import { Clock, Eye, Key, Onward, Tick } from '../icons.tsx'
 import type { Chrome } from '../layout.tsx'
@@ -143,6 +143,7 @@ export function passkeyPage(chrome: Chrome, { passkey, last, news }: PasskeyMode
         <bdi>{name ?? words.passkeys.unnamed}</bdi>
       </h1>
       {news && <News chrome={chrome} news={news} />}
+      {news === 'passkey_added' && <GoOn chrome={chrome} />}
       <ul class="facts">
         <li>
           <Tick />

@@ -11,6 +11,7 @@ const PROBLEMS = {
   too_long: 'long',
   common: 'common',
   own: 'own',
+  same: 'same',
 } as const satisfies Record<string, keyof Words['password']['problem']>
 
 export type PasswordProblem = keyof typeof PROBLEMS

@@ -17,8 +17,11 @@ export interface SignInModel {
   readonly userCode?: string
   /** The registered name of the app this sign-in is for, where it is for no code. */
   readonly for?: string
-  /** Somebody is signed in as `email`, and must show once more that it is them. */
-  readonly again?: { readonly hasPassword: boolean }
+  /**
+   * Somebody is signed in as `email`, and must show once more that it is them; `stronger`: their last sign-in is not
+   * enough for the device that they came for, and only what could be is offered.
+   */
+  readonly again?: { readonly hasPassword: boolean; readonly stronger?: boolean }
   /** Other providers that may be signed in with. */
   readonly upstreams?: readonly UpstreamChoice[]
   /** What became of a sign-in there. */
@@ -98,7 +101,8 @@ function Lead({ chrome, model }: PartProps) {
   const { words } = chrome.locale
   const app = oneLine(model.for)
   if (model.again !== undefined) {
-    return <>{say(words.signIn.again.lead, { email: <Email address={model.email} /> })}</>
+    const { lead, stronger } = words.signIn.again
+    return <>{say(model.again.stronger ? stronger : lead, { email: <Email address={model.email} /> })}</>
   }
   if (model.userCode !== undefined) return <>{say(words.signIn.leadCode, { code: <Code value={model.userCode} /> })}</>
   if (app !== undefined) return <>{say(words.signIn.leadApp, { client: <bdi>{app}</bdi> })}</>

@@ -1,10 +1,10 @@
 // What the address in the notice of a new device leads to: one question, one button, no sign-in. Opening it changes
 // nothing, so that programs that look into mail and preview addresses remove nobody's television.
 import { Happened, type When, type Whence } from '../account-parts.tsx'
-import { Clock, Picture, Screen } from '../icons.tsx'
+import { Clock, Picture } from '../icons.tsx'
 import { type Chrome, document } from '../layout.tsx'
-import { Form } from '../parts.tsx'
-import { oneLine, say } from '../sentence.ts'
+import { Form, Named } from '../parts.tsx'
+import { oneLine, say, unlinked } from '../sentence.ts'
 import { duration } from '../time.ts'
 import { nameOf } from './account-device.tsx'
 
@@ -28,15 +28,10 @@ export function undoPage(chrome: Chrome, model: UndoModel): string {
     <>
       <h1>{undo.title}</h1>
       <p class="lead">{undo.lead}</p>
-      <div class="device">
-        <Screen />
-        <div>
-          <p class="name">
-            <bdi>{nameOf(model)}</bdi>
-          </p>
-          <p class="claim">{say(words.device.client, { client: <bdi>{oneLine(model.client)}</bdi> })}</p>
-        </div>
-      </div>
+      <Named name={unlinked(nameOf(model))}>
+        <p class="claim">{say(words.device.client, { client: <bdi>{oneLine(model.client)}</bdi> })}</p>
+        {isClaimed(model) && <p class="unverified">{words.device.unverified}</p>}
+      </Named>
       <ul class="facts">
         <li>
           <Clock />
@@ -53,8 +48,14 @@ export function undoPage(chrome: Chrome, model: UndoModel): string {
   )
 }
 
+function isClaimed({ label, name }: UndoModel): boolean {
+  return oneLine(label) === undefined && oneLine(name) !== undefined
+}
+
 export interface UndoneModel {
   readonly name: string
+  /** It calls itself so. */
+  readonly claimed: boolean
   /** How long what was handed out before may go on, where nobody asks this server. In seconds. */
   readonly upToSeconds: number
 }
@@ -68,7 +69,10 @@ export function undonePage(chrome: Chrome, model: UndoneModel): string {
     done.title,
     <div class="outcome">
       <Picture mood="good" />
-      <h1>{say(done.heading, { device: <bdi>{oneLine(model.name)}</bdi> })}</h1>
+      <h1>{done.title}</h1>
+      <Named name={unlinked(oneLine(model.name) ?? '')}>
+        {model.claimed && <p class="unverified">{words.device.unverified}</p>}
+      </Named>
       <p class="lead">{say(done.text, { time: duration(tag, model.upToSeconds, 'up') })}</p>
       <p class="quiet">{done.next}</p>
       <p class="next">
