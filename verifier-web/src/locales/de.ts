@@ -299,19 +299,10 @@ export const de: Locale = {
         title: 'Diese Verbindung ist nicht privat',
         text: 'Gib hier nichts ein. Öffne die Adresse vom Bildschirm des Geräts noch einmal, mit {https} am Anfang.',
       },
-    tooLarge: {
+      tooLarge: {
         title: 'Dein Browser hat zu viel geschickt',
         text: 'Was er für diese Website aufbewahrt, ist so groß geworden, dass es nicht mehr gelesen werden kann. Lösche in den Einstellungen des Browsers die Cookies dieser Website und öffne die Adresse noch einmal.',
       },
-      unknownApp: {
-        title: 'Diese App ist hier nicht bekannt',
-        text: 'Ihr Name oder die Adresse für den Rückweg passt nicht, deshalb wurde nichts weitergegeben. Geh zurück und sag den Machern der App Bescheid.',
-      },
-      expiredSignIn: {
-        title: 'Diese Anmeldung ist vorbei',
-        text: 'Sie wurde schon beantwortet oder ist abgelaufen. Geh zurück zur App und fang neu an.',
-      },
-    },
       unknownApp: {
         title: 'Diese App ist hier nicht bekannt',
         text: 'Ihr Name oder die Adresse für den Rückweg passt nicht, deshalb wurde nichts weitergegeben. Geh zurück und sag den Machern der App Bescheid.',

@@ -297,19 +297,10 @@ export const es: Locale = {
         title: 'Esta conexión no es privada',
         text: 'No escribas nada aquí. Abre otra vez la dirección de la pantalla del dispositivo, empezando por {https}.',
       },
-    tooLarge: {
+      tooLarge: {
         title: 'Tu navegador envió demasiado',
         text: 'Lo que guarda para este sitio es ya tan grande que no se puede leer. Borra las cookies de este sitio en los ajustes del navegador y abre otra vez la dirección.',
       },
-      unknownApp: {
-        title: 'Aquí no se conoce esta aplicación',
-        text: 'Su nombre o la dirección de vuelta no coincide, así que no se compartió nada. Vuelve y avisa a quien hace la aplicación.',
-      },
-      expiredSignIn: {
-        title: 'Este inicio de sesión ya terminó',
-        text: 'Ya tuvo respuesta o caducó. Vuelve a la aplicación y empieza de nuevo.',
-      },
-    },
       unknownApp: {
         title: 'Aquí no se conoce esta aplicación',
         text: 'Su nombre o la dirección de vuelta no coincide, así que no se compartió nada. Vuelve y avisa a quien hace la aplicación.',

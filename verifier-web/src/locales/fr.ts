@@ -301,19 +301,10 @@ export const fr: Locale = {
         title: 'Cette connexion n’est pas privée',
         text: 'Ne saisissez rien ici. Rouvrez l’adresse affichée sur l’écran de l’appareil, en commençant par {https}.',
       },
-    tooLarge: {
+      tooLarge: {
         title: 'Votre navigateur a envoyé trop de données',
         text: 'Ce qu’il conserve pour ce site est devenu trop volumineux pour être lu. Supprimez les cookies de ce site dans les réglages du navigateur, puis rouvrez l’adresse.',
       },
-      unknownApp: {
-        title: 'Cette appli n’est pas connue ici',
-        text: 'Son nom ou l’adresse de retour ne correspond pas, donc rien n’a été partagé. Revenez en arrière et prévenez les auteurs de l’appli.',
-      },
-      expiredSignIn: {
-        title: 'Cette connexion est terminée',
-        text: 'Elle a déjà reçu une réponse, ou elle a expiré. Retournez à l’appli et recommencez.',
-      },
-    },
       unknownApp: {
         title: 'Cette appli n’est pas connue ici',
         text: 'Son nom ou l’adresse de retour ne correspond pas, donc rien n’a été partagé. Revenez en arrière et prévenez les auteurs de l’appli.',

@@ -297,19 +297,10 @@ export const pt: Locale = {
         title: 'Esta conexão não é privada',
         text: 'Não digite nada aqui. Abra de novo o endereço da tela do dispositivo, começando com {https}.',
       },
-    tooLarge: {
+      tooLarge: {
         title: 'Seu navegador enviou dados demais',
         text: 'O que ele guarda para este site ficou grande demais para ser lido. Apague os cookies deste site nas configurações do navegador e abra o endereço de novo.',
       },
-      unknownApp: {
-        title: 'Este app não é conhecido aqui',
-        text: 'O nome ou o endereço de volta não confere, então nada foi compartilhado. Volte e avise quem faz o app.',
-      },
-      expiredSignIn: {
-        title: 'Este pedido para entrar já terminou',
-        text: 'Ele já foi respondido ou passou do prazo. Volte para o app e comece de novo.',
-      },
-    },
       unknownApp: {
         title: 'Este app não é conhecido aqui',
         text: 'O nome ou o endereço de volta não confere, então nada foi compartilhado. Volte e avise quem faz o app.',
