@@ -172,7 +172,8 @@ export const de: Locale = {
     },
     outcome: {
       staySignedIn: 'Du bleibst angemeldet.',
-      report: 'Hat dir jemand den Code geschickt? Antworte nicht darauf, sondern sag es uns, damit wir etwas dagegen tun können.',
+      report:
+        'Hat dir jemand den Code geschickt? Antworte nicht darauf, sondern sag es uns, damit wir etwas dagegen tun können.',
       sent: 'Wenn dir jemand den Code geschickt hat, antworte nicht darauf.',
       approved: {
         title: 'Gerät zugelassen',
@@ -224,8 +225,10 @@ export const de: Locale = {
         title: 'Eine stärkere Anmeldung ist nötig',
         heading: 'Eine stärkere Anmeldung ist nötig',
         text: 'Deine Anmeldung reicht für dieses Gerät nicht aus, deshalb wurde nichts verknüpft. Vielleicht genügt ein Passkey oder ein Code aus einer App nach dem Passwort.',
-        lacks: 'Keiner deiner Anmeldewege reicht für dieses Gerät aus, deshalb wurde noch nichts verknüpft. Richte ein, was fehlt; dann geht es mit dem Gerät weiter.',
-        never: 'Kein Anmeldeweg, den es hier gibt, reicht für dieses Gerät aus, deshalb wurde nichts verknüpft. Frag die Person, die sich um diesen Dienst kümmert.',
+        lacks:
+          'Keiner deiner Anmeldewege reicht für dieses Gerät aus, deshalb wurde noch nichts verknüpft. Richte ein, was fehlt; dann geht es mit dem Gerät weiter.',
+        never:
+          'Kein Anmeldeweg, den es hier gibt, reicht für dieses Gerät aus, deshalb wurde nichts verknüpft. Frag die Person, die sich um diesen Dienst kümmert.',
         again: 'Anders anmelden',
         add: 'Anmeldeweg hinzufügen',
         next: 'Anderes Gerät verknüpfen',
@@ -393,8 +396,10 @@ export const de: Locale = {
     factor: {
       title: 'Bestätigung in zwei Schritten',
       lead: 'Ein Code aus einer App, nach dem Passwort. Wer nur das Passwort kennt, bleibt draußen.',
-      leadElsewhere: 'Ein Code aus einer App, nach der Anmeldung mit einem anderen Konto. Wer nur in jenes hineinkommt, bleibt draußen.',
-      leadNone: 'Ein Code aus einer App, nach einem Passwort oder der Anmeldung mit einem anderen Konto. Beides hast du noch nicht.',
+      leadElsewhere:
+        'Ein Code aus einer App, nach der Anmeldung mit einem anderen Konto. Wer nur in jenes hineinkommt, bleibt draußen.',
+      leadNone:
+        'Ein Code aus einer App, nach einem Passwort oder der Anmeldung mit einem anderen Konto. Beides hast du noch nicht.',
       passkey: 'Ein Passkey zählt schon als beide Schritte: Er braucht keinen Code.',
       setUp: 'Codes per App einrichten',
       first: 'Scanne diesen QR-Code mit einer Authenticator-App',

@@ -223,8 +223,10 @@ export const es: Locale = {
         title: 'Hace falta entrar de forma más segura',
         heading: 'Hace falta entrar de forma más segura',
         text: 'La manera en que entraste no basta para este dispositivo, así que no se vinculó nada. Quizá baste una llave de acceso, o un código de una aplicación después de la contraseña.',
-        lacks: 'Ninguna de tus maneras de entrar basta para este dispositivo, así que aún no se vinculó nada. Añade lo que falta y luego sigue con el dispositivo.',
-        never: 'Ninguna manera de entrar aquí basta para este dispositivo, así que no se vinculó nada. Pregunta a quien se ocupa de este servicio.',
+        lacks:
+          'Ninguna de tus maneras de entrar basta para este dispositivo, así que aún no se vinculó nada. Añade lo que falta y luego sigue con el dispositivo.',
+        never:
+          'Ninguna manera de entrar aquí basta para este dispositivo, así que no se vinculó nada. Pregunta a quien se ocupa de este servicio.',
         again: 'Entrar de otra manera',
         add: 'Añadir una manera de entrar',
         next: 'Vincular otro dispositivo',
@@ -390,8 +392,10 @@ export const es: Locale = {
     factor: {
       title: 'Verificación en dos pasos',
       lead: 'Un código de una aplicación, que se pide después de la contraseña. Quien solo sepa la contraseña se queda fuera.',
-      leadElsewhere: 'Un código de una aplicación, que se pide después de entrar con otra cuenta. Quien solo entre en esa se queda fuera.',
-      leadNone: 'Un código de una aplicación, que se pide después de una contraseña o de entrar con otra cuenta. Aún no tienes ninguna de las dos.',
+      leadElsewhere:
+        'Un código de una aplicación, que se pide después de entrar con otra cuenta. Quien solo entre en esa se queda fuera.',
+      leadNone:
+        'Un código de una aplicación, que se pide después de una contraseña o de entrar con otra cuenta. Aún no tienes ninguna de las dos.',
       passkey: 'Una llave de acceso ya vale por los dos pasos: no necesita código.',
       setUp: 'Configurar los códigos',
       first: 'Escanea este código QR con una aplicación de autenticación',

@@ -175,7 +175,8 @@ export const fr: Locale = {
     },
     outcome: {
       staySignedIn: 'Votre session reste ouverte.',
-      report: 'Quelqu’un vous a envoyé le code ? Ne lui répondez pas, mais dites-le-nous, pour que nous puissions l’arrêter.',
+      report:
+        'Quelqu’un vous a envoyé le code ? Ne lui répondez pas, mais dites-le-nous, pour que nous puissions l’arrêter.',
       sent: 'Si quelqu’un vous a envoyé le code, ne lui répondez pas.',
       approved: {
         title: 'Appareil autorisé',
@@ -227,8 +228,10 @@ export const fr: Locale = {
         title: 'Cet appareil exige une connexion plus sûre',
         heading: 'Cet appareil exige une connexion plus sûre',
         text: 'Votre façon de vous connecter ne lui suffit pas : rien n’a été associé. Une clé d’accès peut suffire, ou un code d’une appli après votre mot de passe.',
-        lacks: 'Aucun de vos moyens de connexion ne lui suffit : rien n’a encore été associé. Ajoutez ce qui manque, puis continuez avec l’appareil.',
-        never: 'Aucun moyen de connexion proposé ici ne lui suffit : rien n’a été associé. Demandez à la personne qui s’occupe de ce service.',
+        lacks:
+          'Aucun de vos moyens de connexion ne lui suffit : rien n’a encore été associé. Ajoutez ce qui manque, puis continuez avec l’appareil.',
+        never:
+          'Aucun moyen de connexion proposé ici ne lui suffit : rien n’a été associé. Demandez à la personne qui s’occupe de ce service.',
         again: 'Se connecter autrement',
         add: 'Ajouter un moyen de connexion',
         next: 'Associer un autre appareil',
@@ -395,8 +398,10 @@ export const fr: Locale = {
     factor: {
       title: 'Validation en deux étapes',
       lead: 'Un code d’une appli, demandé après votre mot de passe. Avec le mot de passe seul, personne n’entre.',
-      leadElsewhere: 'Un code d’une appli, demandé après la connexion avec un autre compte. Avec celui-là seul, personne n’entre.',
-      leadNone: 'Un code d’une appli, demandé après un mot de passe ou la connexion avec un autre compte. Vous n’avez encore ni l’un ni l’autre.',
+      leadElsewhere:
+        'Un code d’une appli, demandé après la connexion avec un autre compte. Avec celui-là seul, personne n’entre.',
+      leadNone:
+        'Un code d’une appli, demandé après un mot de passe ou la connexion avec un autre compte. Vous n’avez encore ni l’un ni l’autre.',
       passkey: 'Une clé d’accès vaut déjà les deux étapes : elle n’a pas besoin de code.',
       setUp: 'Configurer les codes',
       first: 'Scannez ce code QR avec une appli d’authentification',

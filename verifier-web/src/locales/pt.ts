@@ -223,8 +223,10 @@ export const pt: Locale = {
         title: 'É preciso entrar de um jeito mais seguro',
         heading: 'É preciso entrar de um jeito mais seguro',
         text: 'O jeito como você entrou não basta para este dispositivo, então nada foi vinculado. Talvez baste uma chave de acesso, ou um código de um app depois da senha.',
-        lacks: 'Nenhum dos seus jeitos de entrar basta para este dispositivo, então nada foi vinculado ainda. Adicione o que falta e depois continue com o dispositivo.',
-        never: 'Nenhum jeito de entrar aqui basta para este dispositivo, então nada foi vinculado. Fale com quem cuida deste serviço.',
+        lacks:
+          'Nenhum dos seus jeitos de entrar basta para este dispositivo, então nada foi vinculado ainda. Adicione o que falta e depois continue com o dispositivo.',
+        never:
+          'Nenhum jeito de entrar aqui basta para este dispositivo, então nada foi vinculado. Fale com quem cuida deste serviço.',
         again: 'Entrar de outro jeito',
         add: 'Adicionar um jeito de entrar',
         next: 'Vincular outro dispositivo',
@@ -391,8 +393,10 @@ export const pt: Locale = {
     factor: {
       title: 'Verificação em duas etapas',
       lead: 'Um código de um app, pedido depois da senha. Quem só sabe a senha fica de fora.',
-      leadElsewhere: 'Um código de um app, pedido depois que você entra com outra conta. Quem só entra naquela fica de fora.',
-      leadNone: 'Um código de um app, pedido depois de uma senha ou da entrada com outra conta. Você ainda não tem nenhuma das duas.',
+      leadElsewhere:
+        'Um código de um app, pedido depois que você entra com outra conta. Quem só entra naquela fica de fora.',
+      leadNone:
+        'Um código de um app, pedido depois de uma senha ou da entrada com outra conta. Você ainda não tem nenhuma das duas.',
       passkey: 'Uma chave de acesso já vale pelas duas etapas: ela não precisa de código.',
       setUp: 'Configurar os códigos',
       first: 'Escaneie este código QR com um app autenticador',
