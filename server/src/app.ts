@@ -1,7 +1,7 @@
 // The whole server, put together: every route is named once, here, top to bottom.
 import cookie from '@fastify/cookie'
 import type { Host } from '@latchkey/shared'
-import { changeNotice, deviceNotice, negotiateLocale, problemPage, UI_LOCALES } from '@latchkey/verifier-web'
+import { changeNotice, deviceNotice, negotiateLocale, UI_LOCALES } from '@latchkey/verifier-web'
 import fastify, { type FastifyInstance, type FastifyServerOptions, LogController } from 'fastify'
 import { createPasskeys } from './accounts/passkeys.ts'
 import type { Fetch } from './accounts/upstream-fetch.ts'
@@ -28,7 +28,7 @@ import { logoutRoutes } from './http/logout.ts'
 import { createNewPasswords } from './http/new-password.ts'
 import { refuseAddress, speakOAuth } from './http/oauth-scope.ts'
 import { describeRoutes } from './http/openapi.ts'
-import { speakToPeople } from './http/page-scope.ts'
+import { PageProblem, speakToPeople } from './http/page-scope.ts'
 import { parRoute } from './http/par.ts'
 import { publishedRoutes } from './http/published.ts'
 import { registerRoutes } from './http/register.ts'
@@ -244,7 +244,7 @@ export async function buildApp(parts: Parts): Promise<FastifyInstance> {
       scope.setNotFoundHandler((request, reply) => {
         const meant = linkMeant(request, base)
         if (meant !== undefined) return pages.go(reply, meant)
-        return pages.show(reply, problemPage(pages.chrome(request), { problem: 'not_found' }), 404)
+        throw new PageProblem('not_found', 404)
       })
       done()
     },

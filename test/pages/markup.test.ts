@@ -590,7 +590,9 @@ describe('outcomes and trouble', () => {
     }
     for (const problem of ['unknown_app', 'expired_sign_in'] as const) {
       const page = problemPage(chrome, { problem, requestId: 'req-1' })
-      expect(text(page)).toMatch(/[Nn]othing was shared.* Go back (to the app|and tell the app’s makers)/)
+      expect(text(page)).toMatch(
+        /(nothing was shared|answered already).* Go back (to the app|and tell the app’s makers)/,
+      )
       expect(page).toContain(reference)
       // Linking a device is no way on for who came from an app.
       expect(page).not.toMatch(/<a |<form|<input/)

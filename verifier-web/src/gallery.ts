@@ -51,7 +51,7 @@ function logout(name: string, model: LogoutModel): GalleryEntry {
 }
 
 function problem(model: ProblemModel): GalleryEntry {
-  const name = `problem-${model.problem.replaceAll('_', '-')}`
+  const name = ['problem', model.problem.replaceAll('_', '-'), ...(model.place ? [model.place] : [])].join('-')
   return { name, html: (a) => problemPage({ ...ANYBODY, ...a }, model) }
 }
 
@@ -83,7 +83,12 @@ export const gallery: readonly GalleryEntry[] = [
   problem({ problem: 'bad_request', requestId: 'req-4f1c' }),
   problem({ problem: 'cross_site', requestId: 'req-4f1c' }),
   problem({ problem: 'stale_form' }),
+  problem({ problem: 'stale_form', place: 'account' }),
+  problem({ problem: 'stale_form', place: 'message' }),
+  problem({ problem: 'stale_form', place: 'app' }),
+  problem({ problem: 'another_code' }),
   problem({ problem: 'not_found' }),
+  problem({ problem: 'not_found', place: 'account' }),
   problem({ problem: 'too_many', retryAfterSeconds: 61 }),
   problem({ problem: 'server_error', requestId: 'req-4f1c' }),
   problem({ problem: 'unavailable', retryAfterSeconds: 5, requestId: 'req-4f1c' }),

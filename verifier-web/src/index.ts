@@ -53,7 +53,7 @@ export {
   passkeysPage,
 } from './pages/passkeys.tsx'
 export { type PasswordModel, passwordPage } from './pages/password.tsx'
-export { type ProblemModel, problemPage } from './pages/problem.tsx'
+export { type ProblemModel, type ProblemPlace, problemPage } from './pages/problem.tsx'
 export {
   type ForgotModel,
   forgotPage,

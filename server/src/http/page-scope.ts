@@ -1,5 +1,13 @@
 // The scope of the pages: who is looking, forms that only our own pages may send, strict headers, errors as a page.
-import { ASSETS, type Asset, type Chrome, problemPage, STYLESHEET, type Theme } from '@latchkey/verifier-web'
+import {
+  ASSETS,
+  type Asset,
+  type Chrome,
+  type ProblemPlace,
+  problemPage,
+  STYLESHEET,
+  type Theme,
+} from '@latchkey/verifier-web'
 import type { FastifyError, FastifyInstance, FastifyReply, FastifyRequest } from 'fastify'
 import { OAuthError } from '../oauth/errors.ts'
 import type { Form } from '../oauth/parameters.ts'
@@ -67,7 +75,8 @@ export interface Pages {
   showThrottled(reply: FastifyReply, html: string, retryAfterSeconds: number): FastifyReply
 }
 
-export type Problem = Parameters<typeof problemPage>[1]['problem']
+/** `another_form`: one of our pages sent it, for this very visitor, but this browser has come to something else since. */
+export type Problem = Parameters<typeof problemPage>[1]['problem'] | 'another_form'
 
 /** A request that a page answers with a problem page. */
 export class PageProblem extends Error {
@@ -107,7 +116,9 @@ export function speakToPeople(app: FastifyInstance, provider: Provider, look: Lo
     const { problem, status } = asProblem(error)
     if (status >= 500) request.log.error({ err: error }, 'a page failed')
     if (status === 503) reply.header('Retry-After', '1')
-    const html = problemPage(pages.chrome(request), { problem, requestId: request.id })
+    const place = placeOf(request, base)
+    const told = problem === 'another_form' ? (place === 'code' ? 'another_code' : 'stale_form') : problem
+    const html = problemPage(pages.chrome(request), { problem: told, place, requestId: request.id })
     return pages.show(reply, html, status)
   })
   const pages: Pages = {
@@ -162,12 +173,32 @@ function assetsOf({ theme, clientThemes }: Look): Iterable<Asset> {
   return new Map(assets.map((asset) => [asset.path, asset])).values()
 }
 
+/** The longest that fits comes first; all that is not here is about a code. */
+const PLACES: readonly (readonly [path: string, place: ProblemPlace])[] = [
+  ['/account', 'account'],
+  ['/authorize', 'app'],
+  ['/language', 'language'],
+  ['/logout', 'sign_out'],
+  ['/reset-password/new', 'message'],
+  ['/reset-password', 'password'],
+  ['/sign-in', 'sign_in'],
+  ['/undo', 'message'],
+]
+
+/** What somebody is about who sent this. */
+function placeOf({ url }: FastifyRequest, base: string): ProblemPlace {
+  const path = `${url.slice(base.length).split('?')[0]}/`
+  return PLACES.find(([beginning]) => path.startsWith(`${beginning}/`))?.[1] ?? 'code'
+}
+
 /** The form of a POST whose token fits one of the subjects, or none. Throws PageProblem when it does not. */
 export function ownForm(request: FastifyRequest, ...subjects: readonly (string | undefined)[]): Form {
   const form = postedForm(request)
   const token = form.get('csrf')?.[0]
   const accepted = subjects.length === 0 ? [undefined] : subjects
-  if (!accepted.some((subject) => request.visitor.isFormToken(token, subject))) throw new PageProblem('stale_form', 403)
+  if (!accepted.some((subject) => request.visitor.isFormToken(token, subject))) {
+    throw new PageProblem(request.visitor.isOwnToken(token) ? 'another_form' : 'stale_form', 403)
+  }
   return form
 }
 

@@ -148,6 +148,8 @@ export interface Visitor {
   /** Proves that a form came from a page of ours for this visitor; `subject` ties it to what the page showed. */
   formToken(subject?: string): string
   isFormToken(token: string | undefined, subject?: string): boolean
+  /** It was made for this visitor, whatever for: enough to say what went wrong, and for nothing else. */
+  isOwnToken(token: string | undefined): boolean
 }
 
 const VISIT_MS = 30 * 60 * 1000
@@ -202,13 +204,15 @@ export function visitorCookies(provider: Provider): VisitorCookies {
       const signedIn = await findSession(store, host, secret)
       const current = visit ?? newVisit({})
       const owner = signedIn === undefined ? `visit ${current.id}` : `session ${secret}`
-      const formToken = (subject = '') => vault.digest('csrf', `${owner} ${subject}`)
+      const own = vault.digest('csrf', owner)
+      const proof = (subject = '') => vault.digest('csrf', `${owner} ${subject}`)
       return {
         visit: current,
         ...(signedIn === undefined ? {} : { signedIn }),
         owner,
-        formToken,
-        isFormToken: (token, subject) => token !== undefined && sameDigest(token, formToken(subject)),
+        formToken: (subject) => `${proof(subject)}.${own}`,
+        isFormToken: (token = '', subject) => sameDigest(token.split('.')[0] ?? '', proof(subject)),
+        isOwnToken: (token = '') => sameDigest(token.split('.')[1] ?? '', own),
       }
     },
     keep: (reply, { visit }, errand, told = visit.told) =>

@@ -9,6 +9,7 @@ export const de: Locale = {
     home: 'Neu anfangen',
     sentence: {
       titled: '{title} · {brand}',
+      problem: 'Fehler: {title}',
       account: 'als {email}',
       reference: 'Kennung {id}',
     },
@@ -35,7 +36,7 @@ export const de: Locale = {
         title: 'Prüfe den Code',
         format: 'Ein Code hat {count} Buchstaben, zum Beispiel {code}. Schau auf den Bildschirm und gib alle ein.',
         unknown: 'Dieser Code funktioniert nicht. Prüfe jeden Buchstaben, oder drücke am Gerät OK für einen neuen.',
-        tooMany: 'Zu viele Versuche. Warte {time} und gib den Code dann noch einmal ein.',
+        tooMany: 'Zu viele Versuche. Warte {time} und drücke dann am Gerät OK für einen neuen Code.',
       },
     },
     signIn: {
@@ -273,18 +274,33 @@ export const de: Locale = {
       badRequest: {
         title: 'Diese Seite konnte das nicht lesen',
         text: 'Unterwegs ging etwas verloren oder kaputt, deshalb ist nichts passiert. Fang mit dem Code auf dem Bildschirm neu an.',
+        elsewhere: 'Unterwegs ging etwas verloren oder kaputt, deshalb ist nichts passiert. Versuch es noch einmal.',
+        app: 'Unterwegs ging etwas verloren oder kaputt, deshalb wurde nichts weitergegeben. Geh zurück zur App und fang neu an.',
       },
       crossSite: {
         title: 'Das kam von einer anderen Website',
         text: 'Eine andere Seite wollte für dich antworten, deshalb ist nichts passiert. Willst du ein Gerät verknüpfen, fang hier an.',
+        elsewhere:
+          'Eine andere Seite wollte für dich antworten, deshalb ist nichts passiert. Warst du es selbst, versuch es hier noch einmal.',
       },
       staleForm: {
-        title: 'Diese Seite war zu lange offen',
-        text: 'Es ist nichts passiert. Fang mit dem Code auf dem Bildschirm neu an.',
+        title: 'Diese Seite ist nicht mehr aktuell',
+        text: 'Sie war lange offen, oder deine Anmeldung hat sich inzwischen geändert. Fang mit dem Code auf dem Bildschirm neu an.',
+        elsewhere: 'Sie war lange offen, oder deine Anmeldung hat sich inzwischen geändert. Fang neu an.',
+        account:
+          'Sie war lange offen, oder deine Anmeldung hat sich inzwischen geändert. Sieh in deinem Konto nach, was schon passiert ist.',
+        message:
+          'Sie war lange offen, oder du hast in diesem Browser inzwischen etwas anderes gemacht. Öffne die Nachricht noch einmal.',
+        app: 'Sie war lange offen, oder du hast in diesem Browser inzwischen etwas anderes gemacht. Geh zurück zur App und fang neu an.',
+      },
+      anotherCode: {
+        title: 'Du hast inzwischen einen anderen Code geöffnet',
+        text: 'Nur der letzte lässt sich beantworten. Geht es dir um dieses Gerät, gib seinen Code noch einmal ein.',
       },
       notFound: {
         title: 'Hier ist nichts',
         text: 'Prüfe die Adresse auf dem Bildschirm des Geräts, oder fang hier an.',
+        account: 'Vielleicht wurde es entfernt. In deinem Konto siehst du, was es gibt.',
       },
       tooMany: {
         title: 'Zu viele Versuche',
@@ -297,6 +313,7 @@ export const de: Locale = {
       unavailable: {
         title: 'Gerade nicht erreichbar',
         text: 'Warte {time} und fang dann neu an. Das Gerät wartet auf dich.',
+        elsewhere: 'Warte {time} und fang dann neu an.',
       },
       insecure: {
         title: 'Diese Verbindung ist nicht privat',
@@ -311,8 +328,8 @@ export const de: Locale = {
         text: 'Ihr Name oder die Adresse für den Rückweg passt nicht, deshalb wurde nichts weitergegeben. Geh zurück und sag den Machern der App Bescheid.',
       },
       expiredSignIn: {
-        title: 'Diese Anmeldung ist abgelaufen',
-        text: 'Es wurde nichts weitergegeben. Geh zurück zur App und fang neu an.',
+        title: 'Diese Anmeldung ist vorbei',
+        text: 'Sie wurde schon beantwortet oder ist abgelaufen. Geh zurück zur App und fang neu an.',
       },
     },
     upstream: {

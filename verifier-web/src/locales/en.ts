@@ -5,6 +5,7 @@ export const words = {
   home: 'Start again',
   sentence: {
     titled: '{title} · {brand}',
+    problem: 'Problem: {title}',
     account: 'as {email}',
     reference: 'Reference {id}',
   },
@@ -31,7 +32,7 @@ export const words = {
       title: 'Check the code',
       format: 'A code has {count} letters, such as {code}. Look at the screen and type all of them.',
       unknown: 'This code does not work. Check each letter, or press OK on the device for a new one.',
-      tooMany: 'Too many tries. Wait {time}, then type the code again.',
+      tooMany: 'Too many tries. Wait {time}, then press OK on the device for a new code.',
     },
   },
   signIn: {
@@ -264,18 +265,31 @@ export const words = {
     badRequest: {
       title: 'This page could not read that',
       text: 'Something was missing or garbled on the way, so nothing was done. Start again with the code on the screen.',
+      elsewhere: 'Something was missing or garbled on the way, so nothing was done. Try again.',
+      app: 'Something was missing or garbled on the way, so nothing was shared. Go back to the app and start again.',
     },
     crossSite: {
       title: 'That came from another site',
       text: 'Another page tried to answer for you, so nothing was done. If you want to link a device, start here.',
+      elsewhere: 'Another page tried to answer for you, so nothing was done. If it was you, try again here.',
     },
     staleForm: {
-      title: 'This page was open too long',
-      text: 'Nothing was done. Start again with the code on the screen.',
+      title: 'This page is out of date',
+      text: 'It was open for a long time, or your sign-in has changed since. Start again with the code on the screen.',
+      elsewhere: 'It was open for a long time, or your sign-in has changed since. Start again.',
+      account:
+        'It was open for a long time, or your sign-in has changed since. Check in your account whether it was done.',
+      message: 'It was open for a long time, or you did something else in this browser since. Open the message again.',
+      app: 'It was open for a long time, or you did something else in this browser since. Go back to the app and start again.',
+    },
+    anotherCode: {
+      title: 'You opened another code since',
+      text: 'Only the last one can be answered. To go on with this device, type its code again.',
     },
     notFound: {
       title: 'There is nothing here',
       text: 'Check the address on the device’s screen, or start here.',
+      account: 'It may have been removed. Your account shows what there is.',
     },
     tooMany: {
       title: 'Too many tries',
@@ -288,6 +302,7 @@ export const words = {
     unavailable: {
       title: 'Not available right now',
       text: 'Wait {time}, then start again. The device keeps waiting for you.',
+      elsewhere: 'Wait {time}, then start again.',
     },
     insecure: {
       title: 'This connection is not private',
@@ -302,8 +317,8 @@ export const words = {
       text: 'Its name or the address to return to does not fit, so nothing was shared. Go back and tell the app’s makers.',
     },
     expiredSignIn: {
-      title: 'This sign-in has run out',
-      text: 'Nothing was shared. Go back to the app and start again.',
+      title: 'This sign-in is over',
+      text: 'It was answered already, or it has run out. Go back to the app and start again.',
     },
   },
   upstream: {

@@ -9,6 +9,7 @@ export const es: Locale = {
     home: 'Empezar de nuevo',
     sentence: {
       titled: '{title} · {brand}',
+      problem: 'Problema: {title}',
       account: 'como {email}',
       reference: 'Referencia {id}',
     },
@@ -35,7 +36,7 @@ export const es: Locale = {
         title: 'Revisa el código',
         format: 'Un código tiene {count} letras, como {code}. Mira la pantalla y escríbelas todas.',
         unknown: 'Este código no sirve. Revisa cada letra o pulsa OK en el dispositivo para tener otro.',
-        tooMany: 'Demasiados intentos. Espera {time} y vuelve a escribir el código.',
+        tooMany: 'Demasiados intentos. Espera {time} y luego pulsa OK en el dispositivo para tener otro código.',
       },
     },
     signIn: {
@@ -270,18 +271,32 @@ export const es: Locale = {
       badRequest: {
         title: 'Esta página no pudo leer eso',
         text: 'Algo faltaba o llegó mal, así que no se hizo nada. Empieza otra vez con el código de la pantalla.',
+        elsewhere: 'Algo faltaba o llegó mal, así que no se hizo nada. Inténtalo otra vez.',
+        app: 'Algo faltaba o llegó mal, así que no se compartió nada. Vuelve a la aplicación y empieza de nuevo.',
       },
       crossSite: {
         title: 'Eso vino de otro sitio',
         text: 'Otra página intentó responder por ti, así que no se hizo nada. Si quieres vincular un dispositivo, empieza aquí.',
+        elsewhere:
+          'Otra página intentó responder por ti, así que no se hizo nada. Si eras tú, inténtalo otra vez aquí.',
       },
       staleForm: {
-        title: 'Página abierta demasiado tiempo',
-        text: 'No se hizo nada. Empieza otra vez con el código de la pantalla.',
+        title: 'Esta página ya no está al día',
+        text: 'Llevaba mucho tiempo abierta o tu sesión cambió desde entonces. Empieza otra vez con el código de la pantalla.',
+        elsewhere: 'Llevaba mucho tiempo abierta o tu sesión cambió desde entonces. Empieza de nuevo.',
+        account: 'Llevaba mucho tiempo abierta o tu sesión cambió desde entonces. Mira en tu cuenta si ya se hizo.',
+        message:
+          'Llevaba mucho tiempo abierta o desde entonces hiciste otra cosa en este navegador. Abre otra vez el mensaje.',
+        app: 'Llevaba mucho tiempo abierta o desde entonces hiciste otra cosa en este navegador. Vuelve a la aplicación y empieza de nuevo.',
+      },
+      anotherCode: {
+        title: 'Abriste otro código después',
+        text: 'Solo se puede responder al último. Para seguir con este dispositivo, escribe otra vez su código.',
       },
       notFound: {
         title: 'Aquí no hay nada',
         text: 'Revisa la dirección en la pantalla del dispositivo, o empieza aquí.',
+        account: 'Puede que se haya quitado. En tu cuenta ves lo que hay.',
       },
       tooMany: {
         title: 'Demasiados intentos',
@@ -294,6 +309,7 @@ export const es: Locale = {
       unavailable: {
         title: 'No disponible ahora mismo',
         text: 'Espera {time} y empieza de nuevo. El dispositivo te sigue esperando.',
+        elsewhere: 'Espera {time} y empieza de nuevo.',
       },
       insecure: {
         title: 'Esta conexión no es privada',
@@ -308,8 +324,8 @@ export const es: Locale = {
         text: 'Su nombre o la dirección de vuelta no coincide, así que no se compartió nada. Vuelve y avisa a quien hace la aplicación.',
       },
       expiredSignIn: {
-        title: 'Este inicio de sesión caducó',
-        text: 'No se compartió nada. Vuelve a la aplicación y empieza de nuevo.',
+        title: 'Este inicio de sesión ya terminó',
+        text: 'Ya tuvo respuesta o caducó. Vuelve a la aplicación y empieza de nuevo.',
       },
     },
     upstream: {

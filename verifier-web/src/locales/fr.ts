@@ -9,6 +9,7 @@ export const fr: Locale = {
     home: 'Recommencer',
     sentence: {
       titled: '{title} · {brand}',
+      problem: 'Problème : {title}',
       account: 'en tant que {email}',
       reference: 'Référence {id}',
     },
@@ -36,7 +37,7 @@ export const fr: Locale = {
         format: 'Un code a {count} lettres, comme {code}. Regardez l’écran et saisissez-les toutes.',
         unknown:
           'Ce code ne fonctionne pas. Vérifiez chaque lettre, ou appuyez sur OK sur l’appareil pour en obtenir un autre.',
-        tooMany: 'Trop de tentatives. Attendez {time}, puis saisissez à nouveau le code.',
+        tooMany: 'Trop de tentatives. Attendez {time}, puis appuyez sur OK sur l’appareil pour obtenir un autre code.',
       },
     },
     signIn: {
@@ -275,18 +276,33 @@ export const fr: Locale = {
       badRequest: {
         title: 'Cette page n’a pas pu lire cela',
         text: 'Quelque chose s’est perdu ou abîmé en chemin, donc rien n’a été fait. Recommencez avec le code affiché à l’écran.',
+        elsewhere: 'Quelque chose s’est perdu ou abîmé en chemin, donc rien n’a été fait. Réessayez.',
+        app: 'Quelque chose s’est perdu ou abîmé en chemin, donc rien n’a été partagé. Retournez à l’appli et recommencez.',
       },
       crossSite: {
         title: 'Cela venait d’un autre site',
         text: 'Une autre page a essayé de répondre à votre place, donc rien n’a été fait. Pour associer un appareil, commencez ici.',
+        elsewhere:
+          'Une autre page a essayé de répondre à votre place, donc rien n’a été fait. Si c’était bien vous, réessayez ici.',
       },
       staleForm: {
-        title: 'Page restée ouverte trop longtemps',
-        text: 'Rien n’a été fait. Recommencez avec le code affiché à l’écran.',
+        title: 'Cette page n’est plus à jour',
+        text: 'Elle est restée ouverte longtemps, ou votre session a changé entre-temps. Recommencez avec le code affiché à l’écran.',
+        elsewhere: 'Elle est restée ouverte longtemps, ou votre session a changé entre-temps. Recommencez.',
+        account:
+          'Elle est restée ouverte longtemps, ou votre session a changé entre-temps. Vérifiez dans votre compte ce qui a déjà été fait.',
+        message:
+          'Elle est restée ouverte longtemps, ou vous avez fait autre chose dans ce navigateur entre-temps. Rouvrez le message.',
+        app: 'Elle est restée ouverte longtemps, ou vous avez fait autre chose dans ce navigateur entre-temps. Retournez à l’appli et recommencez.',
+      },
+      anotherCode: {
+        title: 'Vous avez ouvert un autre code depuis',
+        text: 'Seul le dernier peut recevoir une réponse. Pour continuer avec cet appareil, saisissez à nouveau son code.',
       },
       notFound: {
         title: 'Il n’y a rien ici',
         text: 'Vérifiez l’adresse sur l’écran de l’appareil, ou commencez ici.',
+        account: 'Il a peut-être été retiré. Votre compte montre ce qu’il y a.',
       },
       tooMany: {
         title: 'Trop de tentatives',
@@ -299,6 +315,7 @@ export const fr: Locale = {
       unavailable: {
         title: 'Indisponible pour l’instant',
         text: 'Attendez {time}, puis recommencez. L’appareil vous attend toujours.',
+        elsewhere: 'Attendez {time}, puis recommencez.',
       },
       insecure: {
         title: 'Cette connexion n’est pas privée',
@@ -313,8 +330,8 @@ export const fr: Locale = {
         text: 'Son nom ou l’adresse de retour ne correspond pas, donc rien n’a été partagé. Revenez en arrière et prévenez les auteurs de l’appli.',
       },
       expiredSignIn: {
-        title: 'Cette connexion a expiré',
-        text: 'Rien n’a été partagé. Retournez à l’appli et recommencez.',
+        title: 'Cette connexion est terminée',
+        text: 'Elle a déjà reçu une réponse, ou elle a expiré. Retournez à l’appli et recommencez.',
       },
     },
     upstream: {

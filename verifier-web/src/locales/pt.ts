@@ -9,6 +9,7 @@ export const pt: Locale = {
     home: 'Começar de novo',
     sentence: {
       titled: '{title} · {brand}',
+      problem: 'Problema: {title}',
       account: 'como {email}',
       reference: 'Referência {id}',
     },
@@ -35,7 +36,7 @@ export const pt: Locale = {
         title: 'Confira o código',
         format: 'Um código tem {count} letras, como {code}. Olhe para a tela e digite todas.',
         unknown: 'Este código não funciona. Confira cada letra ou aperte OK no dispositivo para ter outro.',
-        tooMany: 'Tentativas demais. Espere {time} e digite o código outra vez.',
+        tooMany: 'Tentativas demais. Espere {time} e depois aperte OK no dispositivo para ter outro código.',
       },
     },
     signIn: {
@@ -270,18 +271,32 @@ export const pt: Locale = {
       badRequest: {
         title: 'Esta página não conseguiu ler isso',
         text: 'Algo faltou ou chegou errado, então nada foi feito. Comece de novo com o código da tela.',
+        elsewhere: 'Algo faltou ou chegou errado, então nada foi feito. Tente outra vez.',
+        app: 'Algo faltou ou chegou errado, então nada foi compartilhado. Volte para o app e comece de novo.',
       },
       crossSite: {
         title: 'Isso veio de outro site',
         text: 'Outra página tentou responder por você, então nada foi feito. Para vincular um dispositivo, comece aqui.',
+        elsewhere: 'Outra página tentou responder por você, então nada foi feito. Se foi você, tente outra vez aqui.',
       },
       staleForm: {
-        title: 'Esta página ficou aberta tempo demais',
-        text: 'Nada foi feito. Comece de novo com o código da tela.',
+        title: 'Esta página está desatualizada',
+        text: 'Ela ficou aberta muito tempo, ou a sua sessão mudou nesse meio-tempo. Comece de novo com o código da tela.',
+        elsewhere: 'Ela ficou aberta muito tempo, ou a sua sessão mudou nesse meio-tempo. Comece de novo.',
+        account:
+          'Ela ficou aberta muito tempo, ou a sua sessão mudou nesse meio-tempo. Veja na sua conta se já foi feito.',
+        message:
+          'Ela ficou aberta muito tempo, ou você fez outra coisa neste navegador nesse meio-tempo. Abra a mensagem outra vez.',
+        app: 'Ela ficou aberta muito tempo, ou você fez outra coisa neste navegador nesse meio-tempo. Volte para o app e comece de novo.',
+      },
+      anotherCode: {
+        title: 'Você abriu outro código depois',
+        text: 'Só o último pode ser respondido. Para continuar com este dispositivo, digite o código dele outra vez.',
       },
       notFound: {
         title: 'Não há nada aqui',
         text: 'Confira o endereço na tela do dispositivo ou comece aqui.',
+        account: 'Talvez tenha sido removido. A sua conta mostra o que existe.',
       },
       tooMany: {
         title: 'Tentativas demais',
@@ -294,6 +309,7 @@ export const pt: Locale = {
       unavailable: {
         title: 'Indisponível no momento',
         text: 'Espere {time} e comece de novo. O dispositivo continua esperando por você.',
+        elsewhere: 'Espere {time} e comece de novo.',
       },
       insecure: {
         title: 'Esta conexão não é privada',
@@ -308,8 +324,8 @@ export const pt: Locale = {
         text: 'O nome ou o endereço de volta não confere, então nada foi compartilhado. Volte e avise quem faz o app.',
       },
       expiredSignIn: {
-        title: 'O tempo para entrar acabou',
-        text: 'Nada foi compartilhado. Volte para o app e comece de novo.',
+        title: 'Este pedido para entrar já terminou',
+        text: 'Ele já foi respondido ou passou do prazo. Volte para o app e comece de novo.',
       },
     },
     upstream: {

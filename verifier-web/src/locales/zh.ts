@@ -9,6 +9,7 @@ export const zh: Locale = {
     home: '重新开始',
     sentence: {
       titled: '{title} · {brand}',
+      problem: '问题：{title}',
       account: '账号：{email}',
       reference: '编号 {id}',
     },
@@ -35,7 +36,7 @@ export const zh: Locale = {
         title: '检查代码',
         format: '代码有 {count} 个字母，例如 {code}。看着屏幕，把它们全部输入。',
         unknown: '这个代码无效。逐个核对字母，或在设备上按 OK 获取新代码。',
-        tooMany: '尝试次数过多。{time}后再输入代码。',
+        tooMany: '尝试次数过多。{time}后，在设备上按 OK 获取新代码。',
       },
     },
     signIn: {
@@ -265,18 +266,30 @@ export const zh: Locale = {
       badRequest: {
         title: '此页面无法读取收到的内容',
         text: '途中有内容缺失或出错，所以未执行任何操作。用屏幕上的代码重新开始。',
+        elsewhere: '途中有内容缺失或出错，所以未执行任何操作。再试一次。',
+        app: '途中有内容缺失或出错，所以没有分享任何内容。回到应用重新开始。',
       },
       crossSite: {
         title: '这来自另一个网站',
         text: '有别的页面试图替你作答，所以未执行任何操作。如果想关联设备，从这里开始。',
+        elsewhere: '有别的页面试图替你作答，所以未执行任何操作。如果是你自己操作的，在这里再试一次。',
       },
       staleForm: {
-        title: '此页面打开得太久了',
-        text: '未执行任何操作。用屏幕上的代码重新开始。',
+        title: '此页面已过时',
+        text: '它打开了很久，或者你的登录状态在此期间有了变化。用屏幕上的代码重新开始。',
+        elsewhere: '它打开了很久，或者你的登录状态在此期间有了变化。重新开始。',
+        account: '它打开了很久，或者你的登录状态在此期间有了变化。到你的账号里看看是否已经完成。',
+        message: '它打开了很久，或者你在此期间在这个浏览器里做了别的事。再次打开那条消息。',
+        app: '它打开了很久，或者你在此期间在这个浏览器里做了别的事。回到应用重新开始。',
+      },
+      anotherCode: {
+        title: '你后来打开了另一个代码',
+        text: '只能回答最后打开的那个。要继续处理这台设备，再输入一次它的代码。',
       },
       notFound: {
         title: '这里什么也没有',
         text: '核对设备屏幕上的地址，或从这里开始。',
+        account: '它可能已被移除。你的账号里会显示现有的内容。',
       },
       tooMany: {
         title: '尝试次数过多',
@@ -289,6 +302,7 @@ export const zh: Locale = {
       unavailable: {
         title: '暂时无法使用',
         text: '{time}后再重新开始。设备会一直等你。',
+        elsewhere: '{time}后再重新开始。',
       },
       insecure: {
         title: '此连接不是私密连接',
@@ -303,8 +317,8 @@ export const zh: Locale = {
         text: '它的名称或返回地址不符，所以没有分享任何内容。返回并告诉应用的开发者。',
       },
       expiredSignIn: {
-        title: '这次登录已过期',
-        text: '没有分享任何内容。回到应用重新开始。',
+        title: '这次登录已经结束',
+        text: '已经作答过，或者已过期。回到应用重新开始。',
       },
     },
     upstream: {

@@ -10,6 +10,7 @@ const SENTENCES = {
   bad_request: 'badRequest',
   cross_site: 'crossSite',
   stale_form: 'staleForm',
+  another_code: 'anotherCode',
   not_found: 'notFound',
   too_many: 'tooMany',
   server_error: 'serverError',
@@ -21,12 +22,33 @@ const SENTENCES = {
 
 type Problem = keyof typeof SENTENCES
 
+/** What somebody was about when it happened, and where that goes on; a message or an app goes on elsewhere. */
+const WAYS = {
+  code: '/link',
+  account: '/account',
+  sign_in: '/sign-in',
+  sign_out: '/logout/confirm',
+  password: '/reset-password',
+  language: '/language',
+  message: undefined,
+  app: undefined,
+} as const
+
+export type ProblemPlace = keyof typeof WAYS
+
+/** A title, what to do about a code, and what to do in other places where that is something else. */
+type Said = { readonly title: string; readonly text: string; readonly elsewhere?: string } & {
+  readonly [place in ProblemPlace]?: string
+}
+
 const LATE: readonly Problem[] = ['too_many', 'unavailable', 'expired_sign_in']
 // On a connection that others can read, the page offers nowhere to type; and an app's sign-in starts in the app.
 const NO_WAY_ON: readonly Problem[] = ['insecure', 'unknown_app', 'expired_sign_in']
 
 export interface ProblemModel {
   readonly problem: Problem
+  /** A code when absent. */
+  readonly place?: ProblemPlace
   /** Shown so that a person can name it to whoever runs the server. */
   readonly requestId?: string
   readonly retryAfterSeconds?: number
@@ -35,19 +57,22 @@ export interface ProblemModel {
 /** The error page. It repeats nothing from the request: an error page is where injected text likes to land. */
 export function problemPage(chrome: Chrome, model: ProblemModel): string {
   const { words } = chrome.locale
-  const said = words.problem[SENTENCES[model.problem]]
+  const { problem, place = 'code' } = model
+  const said: Said = words.problem[SENTENCES[problem]]
+  const text = said[place] ?? (place === 'code' ? said.text : (said.elsewhere ?? said.text))
+  const way = NO_WAY_ON.includes(problem) ? undefined : WAYS[place]
   const time = toWait(chrome.locale, model.retryAfterSeconds)
   const requestId = oneLine(model.requestId)
   return document(
     chrome,
     said.title,
     <div class="outcome">
-      <Picture mood={LATE.includes(model.problem) ? 'late' : 'bad'} />
+      <Picture mood={LATE.includes(problem) ? 'late' : 'bad'} />
       <h1>{said.title}</h1>
-      <p class="lead">{say(said.text, { time, https: <Machine>https://</Machine> })}</p>
-      {!NO_WAY_ON.includes(model.problem) && (
+      <p class="lead">{say(text, { time, https: <Machine>https://</Machine> })}</p>
+      {way !== undefined && (
         <p class="next">
-          <a href={`${chrome.base}/link`}>{words.home}</a>
+          <a href={chrome.base + way}>{place === 'account' ? words.account.title : words.home}</a>
         </p>
       )}
       {requestId !== undefined && (
