@@ -213,9 +213,24 @@ describe('with scripts off', () => {
     await phone.page.getByRole('textbox', { name: 'Code' }).fill(app.code(host.clock.now()))
     await phone.page.getByRole('button', { name: 'Turn on' }).click()
     expect(await phone.page.locator('.codes li').count()).toBe(10)
-    expect(await phone.page.getByRole('button').allTextContents()).toEqual([])
+    expect(await phone.page.getByRole('button').allTextContents()).toEqual(['I have kept them'])
     const { secondFactor: _, ...user } = (await server.store.users.get(server.user.id)) ?? server.user
     await server.store.users.swap(user)
+  })
+})
+
+describe('after a yes', () => {
+  it.each([true, false])('SES-03 a passkey is offered where one can be made, scripts %s', async (scripts) => {
+    await phone.context.close()
+    phone = await newPhone(scripts)
+    await signInByPassword(phone)
+    const { user_code } = await server.start({ device_name: 'Living room TV' })
+    await phone.page.goto(`${issuer}/link?user_code=${user_code}`)
+    await phone.page.getByRole('button', { name: 'Yes, link it' }).press('Enter')
+    await phone.page.getByRole('link', { name: 'Link another device' }).waitFor()
+    const offer = phone.page.getByRole('link', { name: 'Next time, sign in with a passkey' })
+    if (scripts) await offer.waitFor()
+    expect(await offer.count()).toBe(scripts ? 1 : 0)
   })
 })
 
