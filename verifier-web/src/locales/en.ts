@@ -413,10 +413,7 @@ export const words = {
     second: 'Then type the code that it shows',
     turnOn: 'Turn on',
     since: 'Turned on {ago}',
-    left: {
-      one: '{count} recovery code left',
-      other: '{count} recovery codes left',
-    },
+    left: { one: '{count} recovery code left', other: '{count} recovery codes left' },
     few: 'Without recovery codes and without the app, you cannot take the second step. Make new ones now.',
     renew: 'Make new recovery codes',
     renewHow: 'The old ones stop working.',
