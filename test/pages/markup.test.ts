@@ -7,6 +7,7 @@ import {
   type DeviceModel,
   devicePage,
   factorPage,
+  identitiesPage,
   type Locale,
   linkPage,
   loggedOutPage,
@@ -14,6 +15,8 @@ import {
   MARK,
   negotiateLocale,
   outcomePage,
+  passkeyPage,
+  passwordPage,
   problemPage,
   STYLESHEET,
   signInPage,
@@ -28,6 +31,7 @@ import { textOf } from '../support/page-text.ts'
 import { PSEUDO } from './pseudo-locale.ts'
 
 const ENGLISH = negotiateLocale('en')
+const PHONE = { id: 'phone', name: 'Phone', made: { at: 0, secondsAgo: 60 }, synced: true }
 const chrome: Chrome = {
   brand: 'Northwind TV',
   locale: ENGLISH,
@@ -512,6 +516,20 @@ describe('outcomes and trouble', () => {
         expect([text(page).match(pattern)?.length, button.match(pattern)?.length], `${lang} ${outcome}`).toEqual([2, 1])
         expect(text(outcomePage(here, { outcome })).match(pattern), `${lang} ${outcome}`).toHaveLength(1)
       }
+    }
+  })
+
+  it('OI-06 whoever has added what a device wants is led back to it, and nobody else', () => {
+    const provider = 'Acme SSO'
+    const done: Readonly<Record<string, (around: Chrome) => string>> = {
+      passkey: (around) => passkeyPage(around, { passkey: PHONE, last: false, news: 'passkey_added' }),
+      password: (around) => passwordPage(around, { hasPassword: true, shortest: 15, changed: true }),
+      identity: (around) =>
+        identitiesPage(around, { identities: [], upstreams: [], news: { provider, news: 'linked' } }),
+    }
+    for (const [name, page] of Object.entries(done)) {
+      expect(page({ ...chrome, deviceWaits: true }), name).toMatch(/href="\/id\/link\/device">\s*Go on with the device/)
+      expect(page(chrome), name).not.toContain('Go on with the device')
     }
   })
 

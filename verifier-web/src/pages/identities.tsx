@@ -1,6 +1,6 @@
 // Accounts elsewhere that sign a person in here: which there are, adding one, removing one. The sign-in itself happens
 // at the other provider; its button is in ../upstream.tsx.
-import { Ago, accountPart, type When } from '../account-parts.tsx'
+import { Ago, accountPart, GoOn, type When } from '../account-parts.tsx'
 import type { Chrome } from '../layout.tsx'
 import { Email, Form, Notice } from '../parts.tsx'
 import { oneLine, say } from '../sentence.ts'
@@ -37,6 +37,7 @@ export function identitiesPage(chrome: Chrome, { identities, upstreams, news }: 
       <h1>{words.identities.title}</h1>
       <p class="lead">{words.identities.lead}</p>
       {news !== undefined && <UpstreamNotice chrome={chrome} {...news} />}
+      {news?.news === 'linked' && <GoOn chrome={chrome} />}
       <section aria-labelledby="linked">
         <h2 id="linked">{words.identities.linked}</h2>
         {identities.length === 0 ? (

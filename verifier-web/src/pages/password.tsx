@@ -1,5 +1,5 @@
 // Choosing a password: one field, and what a good one is. Nothing is asked twice; the script shows what was typed.
-import { accountPart } from '../account-parts.tsx'
+import { accountPart, GoOn } from '../account-parts.tsx'
 import { DevicesToo, NewPassword } from '../fields.tsx'
 import type { Chrome } from '../layout.tsx'
 import type { Words } from '../locales/locale.ts'
@@ -37,7 +37,10 @@ export function passwordPage(chrome: Chrome, model: PasswordModel): string {
     <>
       <h1>{title}</h1>
       {model.changed ? (
-        <Notice mood="good">{password.changed}</Notice>
+        <>
+          <Notice mood="good">{password.changed}</Notice>
+          <GoOn chrome={chrome} />
+        </>
       ) : (
         <p class="lead">{model.hasPassword ? password.lead : password.leadFirst}</p>
       )}
