@@ -406,6 +406,26 @@ describe('letters, where no number can be shown', () => {
     expect(await place.record(started)).toMatchObject({ state: 'denied' })
   })
 
+  it('DEV-23 UX-03 wrong letters are told to the account that typed them, and counted for all', async () => {
+    const started = await place.start('match')
+    const wrong = started.user_code.endsWith('BBBB') ? 'CCCC' : 'BBBB'
+    const browser = await place.person()
+    await open(browser, started)
+    await answer(browser, { answer: 'approve', letters: wrong })
+    expect(titleOf((await browser.open('/link/device')).body)).toBe('Check the letters')
+    // "Switch" on the same phone: the errand goes on, and whoever comes next has typed nothing.
+    await browser.submit('/sign-out', {})
+    const cy = await place.person('cy')
+    browser.cookies.set('latchkey-session', cy.cookies.get('latchkey-session') ?? '')
+    const page = await browser.open('/link/device')
+    expect(asksForLetters(page.body)).toBe(true)
+    expect([titleOf(page.body), page.body.includes('aria-invalid')]).toEqual(['Check the screen', false])
+    await answer(browser, { answer: 'approve', letters: wrong })
+    expect((await browser.open('/link/device')).body).toContain('You have one more try.')
+    await answer(browser, { answer: 'approve', letters: wrong })
+    expect(await place.record(started)).toMatchObject({ state: 'denied', refused: 'mismatch' })
+  })
+
   it('DEV-23 many wrong tries at once are counted all the same: no more than three are looked at', async () => {
     const started = await place.start('match')
     const browsers = await Promise.all(Array.from({ length: 6 }, () => place.person()))
@@ -476,7 +496,7 @@ describe('letters, where no number can be shown', () => {
     await browser.open('/link/device')
     await browser.submit('/sign-out', {})
     const cy = await place.person('cy')
-    expect((await open(cy, started)).body).toContain('Read them off the screen again.')
+    expect(asksForLetters((await open(cy, started)).body)).toBe(true)
     expect(await place.record(started)).toMatchObject({ wrongLetters: 1 })
   })
 })

@@ -125,7 +125,7 @@ describe('a yes that must be proven', () => {
     let request = PENDING
     for (let tries = 1; tries < MOST_WRONG_LETTERS; tries++) {
       const step = approve(request, letters('other'), ana, 5)
-      expect(step).toEqual({ next: { ...PENDING, wrongLetters: tries }, outcome: 'wrong' })
+      expect(step).toEqual({ next: { ...PENDING, wrongLetters: tries, wrongLettersBy: ana.userId }, outcome: 'wrong' })
       request = step.next ?? request
       expect(approve(request, letters('digest'), ana, 5)).toEqual({
         next: { ...request, state: 'approved', decision: ana },
@@ -133,7 +133,7 @@ describe('a yes that must be proven', () => {
       })
     }
     expect(approve(request, letters('other'), ana, 5)).toEqual({
-      next: { ...PENDING, state: 'denied', refused: 'mismatch', decision: ana, wrongLetters: MOST_WRONG_LETTERS },
+      next: { ...request, state: 'denied', refused: 'mismatch', decision: ana, wrongLetters: MOST_WRONG_LETTERS },
       outcome: 'mismatch',
     })
   })

@@ -31,6 +31,7 @@ export function samples(name: string): { readonly [K in TableName]: RecordOf<K> 
       showsNumber: true,
       number: { shown: '58', choices: ['17', '58', '92'] },
       wrongLetters: 2,
+      wrongLettersBy: 'usr_ana',
       maxAgeSeconds: 60,
       acrValues: ['phr', 'urn:example:two'],
       createdAt: LATE - 10,

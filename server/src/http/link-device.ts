@@ -149,7 +149,7 @@ export function linkDeviceRoutes(
     }
     const rung = await standing.rungFor(request, device)
     if (rung === 'block') return showEnd(request, reply, device, signedIn, { outcome: 'elsewhere' }, 403)
-    const proof = await proofFor(device, rung, problem)
+    const proof = await proofFor(device, rung, signedIn, problem)
     // Decided in this very moment.
     if (proof === 'closed') return pages.go(reply, '/link/device')
     const client = await provider.clients.find(device.clientId)
@@ -161,11 +161,13 @@ export function linkDeviceRoutes(
   async function proofFor(
     device: DeviceRequest,
     rung: Rung,
+    { user }: SignedIn,
     problem: 'format' | undefined,
   ): Promise<DeviceModel['proof'] | 'closed'> {
     if (rung === 'letters') {
       const left = MOST_WRONG_LETTERS - (device.wrongLetters ?? 0)
-      const slip = left === MOST_WRONG_LETTERS ? undefined : left === 1 ? 'last' : 'wrong'
+      // Whoever comes after another account has typed nothing yet, though its tries are counted.
+      const slip = device.wrongLettersBy !== user.id ? undefined : left === 1 ? 'last' : 'wrong'
       const said = problem ?? slip
       return { kind: 'letters', ...(said && { problem: said }) }
     }

@@ -210,9 +210,9 @@ export function visitorCookies(provider: Provider): VisitorCookies {
         visit: current,
         ...(signedIn === undefined ? {} : { signedIn }),
         owner,
-        formToken: (subject) => `${proof(subject)}.${own}`,
-        isFormToken: (token = '', subject) => sameDigest(token.split('.')[0] ?? '', proof(subject)),
-        isOwnToken: (token = '') => sameDigest(token.split('.')[1] ?? '', own),
+        formToken: (subject) => proof(subject) + own,
+        isFormToken: (token = '', subject) => sameDigest(token.slice(0, own.length), proof(subject)),
+        isOwnToken: (token = '') => sameDigest(token.slice(own.length), own),
       }
     },
     keep: (reply, { visit }, errand, told = visit.told) =>

@@ -132,7 +132,7 @@ export function approve(
   if (request === undefined || step.next === undefined || fits(request, proof)) return step
   const wrongLetters = (request.wrongLetters ?? 0) + (proof.kind === 'letters' ? 1 : 0)
   if (proof.kind === 'letters' && wrongLetters < MOST_WRONG_LETTERS) {
-    return { next: { ...request, wrongLetters }, outcome: 'wrong' }
+    return { next: { ...request, wrongLetters, wrongLettersBy: decision.userId }, outcome: 'wrong' }
   }
   const refused = { ...request, state: 'denied', refused: 'mismatch', decision } as const
   return { next: proof.kind === 'letters' ? { ...refused, wrongLetters } : refused, outcome: 'mismatch' }

@@ -69,6 +69,8 @@ export interface DeviceRequest extends StoredRecord, Permission {
   readonly number?: ScreenNumber
   /** How often the letters asked for instead were wrong. */
   readonly wrongLetters?: number
+  /** The account that typed the last of them. */
+  readonly wrongLettersBy?: string
   /** Only a sign-in of one of these kinds may answer: values of `acr`, see acr.ts. */
   readonly acrValues?: readonly string[]
   /** One deadline for both codes; the record itself stays a day longer, so that a late device hears `expired_token`. */
