@@ -21,6 +21,8 @@ beforeEach(async () => {
 afterEach(() => server.close())
 
 const tokenIn = (html: string) => /name="csrf" value="([^"]+)"/.exec(html)?.[1] ?? ''
+/** What proves what the form is for, and what only shows whose it is. */
+const halvesOf = (token: string) => [token.slice(0, token.length / 2), token.slice(token.length / 2)] as const
 const OLD = 'This page is out of date'
 
 describe('a page that is not good any more', () => {
@@ -48,11 +50,11 @@ describe('a page that is not good any more', () => {
   it('SES-02 of a code, from another sign-in or without a token: the token says nothing of why', async () => {
     const { user_code } = await server.start()
     const { body } = await person.open(`/link?user_code=${user_code}`)
-    const [proof = '', own = ''] = tokenIn(body).split('.')
+    const [proof, own] = halvesOf(tokenIn(body))
     person.cookies.clear()
     await person.signIn()
     await person.open(`/link?user_code=${(await server.start()).user_code}`)
-    for (const csrf of [`${proof}.${own}`, '', 'forged', `.${own}`, proof]) {
+    for (const csrf of [proof + own, '', 'forged', own, proof]) {
       const page = await person.submit('/link/device', { answer: 'approve', csrf })
       expect([page.statusCode, titleOf(page.body)]).toEqual([403, OLD])
       expect(textOf(page.body)).toContain('Start again with the code on the screen.')
@@ -62,13 +64,13 @@ describe('a page that is not good any more', () => {
   it('SES-02 what shows that a page is of this visitor opens no form by itself', async () => {
     const { user_code } = await server.start()
     const { body } = await person.open(`/link?user_code=${user_code}`)
-    const [proof = '', own = ''] = tokenIn(body).split('.')
-    for (const csrf of [own, `${own}.${own}`, `.${own}`]) {
+    const [proof, own] = halvesOf(tokenIn(body))
+    for (const csrf of [own, own + own, `x${own}`]) {
       expect((await person.submit('/link/device', { answer: 'approve', csrf })).statusCode).toBe(403)
       expect((await person.submit('/account/sign-out', { answer: 'yes', csrf })).statusCode).toBe(403)
     }
     // Nor does that of a device's page open any other.
-    expect((await person.submit('/account/sign-out', { answer: 'yes', csrf: `${proof}.${own}` })).statusCode).toBe(403)
+    expect((await person.submit('/account/sign-out', { answer: 'yes', csrf: proof + own })).statusCode).toBe(403)
   })
 
   it.each([
