@@ -3,6 +3,7 @@ import { afterEach, describe, expect, it } from 'vitest'
 import { answerOf, authorizeUrl, CODE_CLIENTS, exchangeCode } from '../support/code-flow.ts'
 import { fakeHost } from '../support/fake-host.ts'
 import { upstreamEntry } from '../support/fake-upstream.ts'
+import { textOf } from '../support/page-text.ts'
 import {
   basic,
   ISSUER,
@@ -244,6 +245,25 @@ describe('how and when somebody signed in there', () => {
     const browser = server.browser()
     await signIn(browser, upstream.visitor(), 'ben')
     expect((await sessionOf(BEN.email)).amr).toEqual(amr)
+  })
+})
+
+describe('an account that came from another provider', () => {
+  it('LOG-02 LOG-05 is told nothing of a password or a passkey that it does not have', async () => {
+    await setUp()
+    const browser = server.browser()
+    await signIn(browser, upstream.visitor(), 'ben')
+    const page = textOf((await browser.open('/account/second-factor')).body)
+    expect(page).toContain('asked for after you sign in with another account.')
+    expect(page).not.toMatch(/your password/i)
+    // Not asked of the provider just now: its page asks for that first.
+    const user = await server.store.users.byEmail(BEN.email)
+    const [session] = await server.store.sessions.byUser(user?.id ?? '')
+    if (session === undefined) throw new Error('no session')
+    await server.store.sessions.swap({ ...session, authenticatedAt: server.host.clock.now() })
+    const password = textOf((await browser.open('/account/password')).body)
+    expect(password).toContain('Set a password One more way to sign in, for when yours is not at hand.')
+    expect(password).not.toContain('passkey')
   })
 })
 
