@@ -76,6 +76,12 @@ describe('the offer', () => {
     expect(textOf((await person.open('/sign-in')).body)).toMatch(/Then check the device that shows/)
   })
 
+  it('UX-05 whoever could not sign in finds the address that they typed', async () => {
+    const person = server.browser()
+    await person.signIn('Nobody@Example.com', 'a wrong password')
+    expect((await person.open('/reset-password')).body).toContain('value="nobody@example.com"')
+  })
+
   it('stands nowhere without SMTP, nor where operators want none; its addresses are not there then', async () => {
     expect(await offered()).toBe(true)
     const webhook = { url: 'https://hooks.example.com/', secret: { env: 'HOOK' } }

@@ -10,6 +10,8 @@ import { softwarePasskey } from '../support/software-passkey.ts'
 import { EMAIL, PASSWORD, type TestServer, testConfig, testServer } from '../support/test-server.ts'
 
 const NOBODY = 'nobody@example.com'
+/** An address without an account, as long as this one: what was typed is in the visit, whose size is looked at. */
+const nobodyLike = (email: string) => `${'n'.repeat(email.indexOf('@'))}@example.com`
 
 let server: TestServer
 let users: readonly string[]
@@ -47,7 +49,7 @@ const stranger = () => server.browser({ 'x-forwarded-for': `198.51.100.${++netwo
 describe('an address that has an account is answered like one that has none', () => {
   it('LOG-03 with a wrong password, once and again, and by the pages that are looked at afterwards', async () => {
     const seen = new Map<string, unknown>()
-    for (const email of [NOBODY, ...users]) {
+    for (const email of [...users.map(nobodyLike), ...users]) {
       const browser = stranger()
       await browser.open('/sign-in')
       const answers: unknown[] = []
@@ -59,12 +61,12 @@ describe('an address that has an account is answered like one that has none', ()
       }
       seen.set(email, { answers, kept: [...browser.cookies.keys()] })
     }
-    for (const email of users) expect(seen.get(email), email).toEqual(seen.get(NOBODY))
+    for (const email of users) expect(seen.get(email), email).toEqual(seen.get(nobodyLike(email)))
   })
 
   it('LOG-03 with the right password of an account that is closed', async () => {
     const answers = []
-    for (const email of [NOBODY, 'closed@example.com'])
+    for (const email of [nobodyLike('closed@example.com'), 'closed@example.com'])
       answers.push(told(await stranger().signIn(email, PASSWORD), email))
     expect(answers[1]).toEqual(answers[0])
   })
@@ -77,7 +79,7 @@ describe('an address that has an account is answered like one that has none', ()
     const key = /name="key" value="([^"]+)"/.exec(body)?.[1] ?? ''
     await owner.submit('/account/second-factor/on', { key, code: appFrom(body).code(server.host.clock.now()) })
     const answers = []
-    for (const email of [NOBODY, EMAIL]) {
+    for (const email of [nobodyLike(EMAIL), EMAIL]) {
       answers.push(told(await stranger().signIn(email, 'a wrong password'), email))
     }
     expect(answers[1]).toEqual(answers[0])

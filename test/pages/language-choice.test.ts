@@ -51,6 +51,23 @@ it('UX-08 what a person chose wins over what the app asked for, and that over wh
   expect(langOf((await browser.open('/nothing-here')).body)).toBe('ar rtl')
 })
 
+it('UX-05 UX-08 a failed sign-in keeps the address in the field in another language, until somebody is signed in', async () => {
+  const browser = server.browser()
+  const field = (html: string) => /<input id="email"[^>]*? value="([^"]*)"/.exec(html)?.[1]
+  const failed = await browser.signIn('Nobody@Example.com', 'a wrong password')
+  expect([failed.statusCode, field(failed.body)]).toEqual([403, 'Nobody@Example.com'])
+  expect(await choose(browser, failed.body, 'de')).toBe('/sign-in')
+  expect(field((await browser.open('/sign-in')).body)).toBe('nobody@example.com')
+  // What is no address may be a password in the wrong field.
+  const other = server.browser()
+  await other.signIn('correct horse battery', 'ana')
+  expect(field((await other.open('/sign-in')).body)).toBeUndefined()
+  await browser.signIn()
+  await browser.open('/account')
+  await browser.submit('/sign-out', {})
+  expect(field((await browser.open('/sign-in')).body)).toBeUndefined()
+})
+
 it('UX-08 the choice is a cookie of a year that no script reads, and a value that is no language counts for nothing', async () => {
   const browser = server.browser()
   await browser.open('/language')

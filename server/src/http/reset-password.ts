@@ -60,7 +60,7 @@ export function resetPasswordRoutes(
     const { visitor } = request
     // The form's token is of this visit.
     pages.cookies.keep(reply, visitor, visitor.visit.errand)
-    const email = visitor.signedIn?.user.email
+    const email = visitor.signedIn?.user.email ?? visitor.visit.errand.email
     return pages.show(reply, forgotPage(pages.anybody(request), email === undefined ? {} : { email }))
   })
 

@@ -61,7 +61,9 @@ export function createSignInPage(
       const code = placeFor(visit.errand) === '/link/device' ? userCode : undefined
       const { password, stronger, options, ...ways } = await offered(request)
       const email = signedIn?.user.email
+      const { email: typedBefore } = visit.errand
       const html = signInPage(pages.chrome(request), {
+        ...(typedBefore === undefined ? {} : { email: typedBefore }),
         ...news,
         ...(code === undefined ? {} : { userCode: shownCode(code) }),
         ...(authorization === undefined ? {} : { for: authorization.client }),

@@ -9,7 +9,7 @@ import { update } from '../oauth/store.ts'
 import { createThrottle, networkOf } from '../oauth/throttle.ts'
 import { ownForm, type Pages } from './page-scope.ts'
 import type { SignInDoor } from './sign-in-door.ts'
-import type { SignInPage } from './sign-in-page.ts'
+import type { SignInNews, SignInPage } from './sign-in-page.ts'
 import { placeFor } from './visitor.ts'
 
 /** Of all accounts together; for browsers that nobody has signed in with before. */
@@ -49,8 +49,13 @@ export function signInRoutes(
       network,
       ...(browser === undefined ? { home: door.isHome(request, found) } : { own: browser }),
     }
-    const tooMany = (retryAfterSeconds: number) =>
-      page.show(request, reply, { email, problem: 'too_many', retryAfterSeconds })
+    const again = (news: SignInNews, status?: number) => {
+      const { visitor } = request
+      // What is no address may be a password, in the wrong field.
+      if (trier.account !== '') pages.cookies.keep(reply, visitor, { ...visitor.visit.errand, email: trier.account })
+      return page.show(request, reply, { email, ...news }, status)
+    }
+    const tooMany = (retryAfterSeconds: number) => again({ problem: 'too_many', retryAfterSeconds })
     // All that is refused here is refused for what anybody could count, never for what the account is (LOG-03).
     const crowded = browser === undefined ? byNetwork.secondsToWait(network) : 0
     if (crowded > 0) return tooMany(crowded)
@@ -61,7 +66,7 @@ export function signInRoutes(
     const user = await checkPassword(provider.store, judged, form.get('password')?.[0] ?? '')
     // A wrong one says the same from where the account has a reserve as from where it has none.
     if (user === undefined && wait > 0) return tooMany(wait)
-    if (user === undefined) return page.show(request, reply, { email, problem: 'wrong' }, 403)
+    if (user === undefined) return again({ problem: 'wrong' }, 403)
     if (browser === undefined) byNetwork.uncount(network)
     giveBack()
     return door.admit(request, reply, user, ['pwd'])

@@ -58,6 +58,8 @@ export interface Errand {
   readonly logout?: { readonly client?: string; readonly redirectUri?: string; readonly state?: string }
   /** The languages that a client asked the pages to be in, before the browser's own. */
   readonly uiLocales?: string
+  /** What was typed as an email address, and is in the field again when the page is: in another language, perhaps. */
+  readonly email?: string
   /** A password or a passkey was right, as `amr` says; a code of the second factor is still missing. */
   readonly secondFactor?: {
     readonly userId: string
@@ -109,6 +111,7 @@ export function placeFor({ userCode, authorization, account }: Errand): string {
 /** What somebody came for, without what is of whoever was there before: a way in half gone, news of what they did. */
 export function purposeOf(errand: Errand): Errand {
   const {
+    email: _typed,
     secondFactor: _half,
     upstream: _off,
     upstreamNews: _no,
