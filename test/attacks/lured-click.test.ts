@@ -109,7 +109,7 @@ describe('a lured double click', () => {
     expect(await stateOf()).toBe('pending')
     await page.clock.runFor(DOUBLE_CLICK_MS)
     await page.click(APPROVE)
-    await page.locator('h1', { hasText: 'Linked' }).waitFor()
+    await page.locator('h1', { hasText: 'Allowed' }).waitFor()
     expect(await stateOf()).toBe('approved')
   })
 
@@ -123,7 +123,7 @@ describe('a lured double click', () => {
   it('NEG-16 where the script does not come it is a yes, as docs/security.md says: this is what the script is for', async () => {
     await context.route(/\/steady\./, (route) => route.abort())
     const { page } = await lured('device')
-    await page.locator('h1', { hasText: 'Linked' }).waitFor()
+    await page.locator('h1', { hasText: 'Allowed' }).waitFor()
     expect(await stateOf()).toBe('approved')
   })
 })
@@ -160,7 +160,7 @@ describe('who means it', () => {
     const page = await context.newPage()
     await page.goto(addresses().device)
     await answer(page)
-    await page.locator('h1', { hasText: 'Linked' }).waitFor()
+    await page.locator('h1', { hasText: 'Allowed' }).waitFor()
     expect(await stateOf()).toBe('approved')
   })
 

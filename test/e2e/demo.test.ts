@@ -77,7 +77,7 @@ describe('npm run demo', () => {
     expect(shown).toContain('See your library and what you watch')
     await page.getByRole('button', { name: 'Yes, link it' }).click()
     // Which of both, is for who is faster: this page or the TV.
-    expect(await page.textContent('h1')).toMatch(/^(Linked\. Go back to Living room TV|Living room TV is ready)$/)
+    expect(await page.textContent('h1')).toMatch(/^(Allowed\. Go back to Living room TV|Living room TV is ready)$/)
 
     const [text] = await demo.until(/Linked as Demo \(demo@example\.com\)[\s\S]*That was all of it/)
     expect(text).toMatch(/GET http:\/\/localhost:\d+\/library\n\s+200 \{"library_of":"usr_[\w-]+"/)
