@@ -1,7 +1,7 @@
 // Fields that several pages ask with, each with its label and its hint.
 import type { ComponentChildren } from 'preact'
 import type { Chrome } from './layout.tsx'
-import { Form, Notice } from './parts.tsx'
+import { Form, focus, Notice } from './parts.tsx'
 import { plural } from './sentence.ts'
 
 // As much as the server reads: who pastes or types more than the code, spaces and invisible marks too, is not cut short.
@@ -41,6 +41,7 @@ export function ScreenCode({ name, label, value, problem, invalid, hint }: Scree
         aria-invalid={invalid ? 'true' : undefined}
         aria-describedby={problem ? 'problem hint' : 'hint'}
         required
+        {...focus(Boolean(problem))}
       />
       {problem && (
         <Notice mood="bad" id="problem">
@@ -61,10 +62,12 @@ interface OneTimeCodeProps {
   readonly invalid: boolean
   /** Ids of what is said about it. */
   readonly about: string | undefined
+  /** It is what there is to do now, after a try that failed. */
+  readonly again: boolean
 }
 
 /** The code of an app on the phone: keyboards show digits, and offer it where they know it. */
-export function OneTimeCode({ chrome, longest, value, invalid, about }: OneTimeCodeProps) {
+export function OneTimeCode({ chrome, longest, value, invalid, about, again }: OneTimeCodeProps) {
   return (
     <>
       <label for="code">{chrome.locale.words.code.field}</label>
@@ -83,6 +86,7 @@ export function OneTimeCode({ chrome, longest, value, invalid, about }: OneTimeC
         required
         aria-invalid={invalid ? 'true' : undefined}
         aria-describedby={about}
+        {...focus(again)}
       />
     </>
   )
@@ -97,10 +101,20 @@ interface EmailFieldProps {
   readonly invalid: boolean
   /** Ids of what is said about it. */
   readonly about: string | undefined
+  /** It is what there is to do now, after a try that failed. */
+  readonly again?: boolean
 }
 
 /** Who somebody says they are, ready for password managers. */
-export function EmailField({ chrome, value, passkeys = false, readonly = false, invalid, about }: EmailFieldProps) {
+export function EmailField({
+  chrome,
+  value,
+  passkeys = false,
+  readonly = false,
+  invalid,
+  about,
+  again = false,
+}: EmailFieldProps) {
   return (
     <>
       <label for="email">{chrome.locale.words.signIn.email}</label>
@@ -119,6 +133,7 @@ export function EmailField({ chrome, value, passkeys = false, readonly = false, 
         required
         aria-invalid={invalid ? 'true' : undefined}
         aria-describedby={about}
+        {...focus(again)}
       />
     </>
   )
@@ -153,6 +168,7 @@ export function NewPassword({ chrome, email, shortest, invalid }: NewPasswordPro
         required
         aria-invalid={invalid ? 'true' : undefined}
         aria-describedby={invalid ? 'problem hint' : 'hint'}
+        {...focus(invalid)}
       />
       <p class="hint" id="hint">
         {plural(tag, shortest, password.hint)}

@@ -19,6 +19,8 @@ export interface Chrome {
   readonly base: string
   /** Who is signed in. */
   readonly account?: { readonly email: string; readonly name?: string }
+  /** A page of another site had the browser come here: what is pressed at once may have been meant for that page. */
+  readonly brought?: boolean
   /** They came with the code of a device, which waits for their answer. */
   readonly deviceWaits?: boolean
   /** Sent back as the hidden field `csrf` by every form. */
@@ -66,7 +68,7 @@ export function document(
           <script key={name} type="module" src={chrome.base + SCRIPTS[name].path} />
         ))}
       </head>
-      <body>
+      <body data-brought={chrome.brought && ''}>
         <header class="brand">
           {theme?.logo ? (
             <img class="logo" src={chrome.base + theme.logo.path} alt="" width="32" height="32" />

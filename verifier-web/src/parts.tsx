@@ -52,6 +52,27 @@ export function Form({ chrome, action, children, ...rest }: FormProps) {
   )
 }
 
+/** Where somebody goes on after a try that failed: keyboards and screen readers are there at once. */
+export function focus(now: boolean) {
+  return now ? { autofocus: true } : {}
+}
+
+interface HeadingProps {
+  /** What became of an answer, and nothing to type: readers begin here. */
+  readonly focused: boolean
+  readonly children: ComponentChildren
+}
+
+export function Heading({ focused, children }: HeadingProps) {
+  return focused ? (
+    <h1 tabIndex={-1} {...focus(true)}>
+      {children}
+    </h1>
+  ) : (
+    <h1>{children}</h1>
+  )
+}
+
 /** A code as it stands on a screen; a screen reader hears it letter by letter. */
 export function Code({ value }: { readonly value: string }) {
   return (

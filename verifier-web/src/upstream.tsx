@@ -35,6 +35,11 @@ export type UpstreamNews = keyof typeof SENTENCES
 
 const GOOD: readonly UpstreamNews[] = ['linked', 'already', 'removed']
 
+/** Nothing has come of it. */
+export function isTrouble(news: UpstreamNews | undefined): boolean {
+  return news !== undefined && !GOOD.includes(news)
+}
+
 interface NewsProps {
   readonly chrome: Chrome
   /** The provider's name. */
@@ -45,7 +50,7 @@ interface NewsProps {
 export function UpstreamNotice({ chrome, provider, news }: NewsProps) {
   const { words } = chrome.locale
   return (
-    <Notice mood={GOOD.includes(news) ? 'good' : news === 'refused' ? 'warn' : 'bad'}>
+    <Notice mood={!isTrouble(news) ? 'good' : news === 'refused' ? 'warn' : 'bad'}>
       {say(words.upstream.news[SENTENCES[news]], { provider: <bdi>{oneLine(provider)}</bdi> })}
     </Notice>
   )

@@ -140,6 +140,7 @@ export function speakToPeople(app: FastifyInstance, provider: Provider, look: Lo
         ...(theme === undefined ? {} : { theme }),
         ...(look.links === undefined ? {} : { links: look.links }),
         ...(account === undefined ? {} : { account: { email: account.email, name: account.name } }),
+        ...(isFromOtherSite(request) ? { brought: true } : {}),
         ...(request.visitor?.visit.errand.userCode === undefined ? {} : { deviceWaits: true }),
       }
     },

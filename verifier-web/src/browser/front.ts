@@ -8,7 +8,7 @@ export const DOUBLE_CLICK_MS = 500
 
 /** All times are milliseconds on one clock that only goes forward. */
 export interface Front {
-  /** The page was painted, or is the one in front again. */
+  /** The page is the one in front again. */
   came(at: number): void
   /** By finger, pen or mouse. */
   pressed(at: number): void
@@ -19,6 +19,7 @@ export interface Front {
   ignores(detail: number): boolean
 }
 
+/** `cameAt`: since when it has been in front. */
 export function createFront(cameAt: number): Front {
   let pressedAt: number | undefined
   return {

@@ -2,9 +2,11 @@
 // counts at once. What is meant, and why, is front.ts.
 import { createFront } from './front.ts'
 
-// From the first paint on, however late this script came.
+// Brought here by another site: from the first paint on, however late this script came. Who came by themselves, from a
+// scan or from the page before, has pressed nothing yet that was meant for anybody else.
 const [paint] = performance.getEntriesByName('first-contentful-paint')
-const front = createFront(paint?.startTime ?? performance.now())
+const painted = paint?.startTime ?? performance.now()
+const front = createFront('brought' in document.body.dataset ? painted : Number.NEGATIVE_INFINITY)
 
 const came = ({ timeStamp }: Event): void => front.came(timeStamp)
 addEventListener('focus', came)

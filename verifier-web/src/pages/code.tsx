@@ -38,6 +38,7 @@ export function codePage(chrome: Chrome, model: CodeModel): string {
           value={model.code}
           invalid={problem === 'wrong'}
           about={problem ? 'problem hint' : 'hint'}
+          again={problem !== undefined}
         />
         <p class="hint" id="hint">
           {words.code.hint}

@@ -3,8 +3,8 @@
 import { Ago, accountPart, GoOn, type When } from '../account-parts.tsx'
 import type { Chrome } from '../layout.tsx'
 import { Email, Form, Notice } from '../parts.tsx'
-import { oneLine, say } from '../sentence.ts'
-import { type UpstreamChoice, type UpstreamNews, UpstreamNotice } from '../upstream.tsx'
+import { oneLine, say, sayText } from '../sentence.ts'
+import { isTrouble, type UpstreamChoice, type UpstreamNews, UpstreamNotice } from '../upstream.tsx'
 
 const LONGEST_ADDRESS = 254
 
@@ -32,7 +32,7 @@ export function identitiesPage(chrome: Chrome, { identities, upstreams, news }: 
   const { words } = chrome.locale
   return accountPart(
     chrome,
-    words.identities.title,
+    isTrouble(news?.news) ? sayText(words.sentence.problem, { title: words.identities.title }) : words.identities.title,
     <>
       <h1>{words.identities.title}</h1>
       <p class="lead">{words.identities.lead}</p>

@@ -3,7 +3,7 @@ import { Picture } from '../icons.tsx'
 import { type Chrome, document } from '../layout.tsx'
 import { Later, Live } from '../live.tsx'
 import type { Words } from '../locales/locale.ts'
-import { Email, Form, Notice } from '../parts.tsx'
+import { Email, Form, Heading, Notice } from '../parts.tsx'
 import { oneLine, say, sayText } from '../sentence.ts'
 
 const MOODS = {
@@ -115,11 +115,11 @@ function News({ chrome, model }: NewsProps) {
   return (
     <div data-news="">
       <Picture mood={outcome === 'waiting' ? 'waiting' : MOODS[outcome]} />
-      <h1>
+      <Heading focused={outcome === 'mismatch'}>
         {device === undefined && 'headingUnnamed' in said
           ? said.headingUnnamed
           : say(said.heading, { device: <bdi>{device}</bdi> })}
-      </h1>
+      </Heading>
       <p class="lead">{textOf(words, model)}</p>
       {outcome === 'expired' && chrome.account && <p class="quiet">{words.outcome.staySignedIn}</p>}
       {isLinked(outcome) && chrome.account && (

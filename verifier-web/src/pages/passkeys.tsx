@@ -4,9 +4,9 @@ import { NameForm } from '../fields.tsx'
 import { Clock, Eye, Key, Onward, Tick } from '../icons.tsx'
 import type { Chrome } from '../layout.tsx'
 import type { Words } from '../locales/locale.ts'
-import { Form, Notice } from '../parts.tsx'
+import { Form, Heading, Notice } from '../parts.tsx'
 import { PasskeyForm } from '../passkey.tsx'
-import { oneLine, say } from '../sentence.ts'
+import { oneLine, say, sayText } from '../sentence.ts'
 
 export interface OwnPasskey {
   readonly id: string
@@ -51,9 +51,9 @@ export function passkeysPage(chrome: Chrome, model: PasskeysModel): string {
   const { passkeys, create, problem } = model
   return accountPart(
     chrome,
-    words.passkeys.title,
+    problem === undefined ? words.passkeys.title : sayText(words.sentence.problem, { title: words.passkeys.title }),
     <>
-      <h1>{words.passkeys.title}</h1>
+      <Heading focused={problem !== undefined}>{words.passkeys.title}</Heading>
       <p class="lead">{words.passkeys.lead}</p>
       {model.news && <News chrome={chrome} news={model.news} />}
       {problem && <Notice mood="bad">{words.passkeys.problem[PROBLEMS[problem]]}</Notice>}

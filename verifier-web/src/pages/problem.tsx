@@ -2,7 +2,7 @@
 import { Picture } from '../icons.tsx'
 import { type Chrome, document } from '../layout.tsx'
 import type { Words } from '../locales/locale.ts'
-import { Machine } from '../parts.tsx'
+import { Heading, Machine } from '../parts.tsx'
 import { oneLine, say } from '../sentence.ts'
 import { toWait } from '../time.ts'
 
@@ -68,7 +68,7 @@ export function problemPage(chrome: Chrome, model: ProblemModel): string {
     said.title,
     <div class="outcome">
       <Picture mood={LATE.includes(problem) ? 'late' : 'bad'} />
-      <h1>{said.title}</h1>
+      <Heading focused>{said.title}</Heading>
       <p class="lead">{say(text, { time, https: <Machine>https://</Machine> })}</p>
       {way !== undefined && (
         <p class="next">

@@ -17,12 +17,16 @@ export interface ForgotModel {
 
 /** Posts `email` to `/reset-password`. */
 export function forgotPage(chrome: Chrome, model: ForgotModel): string {
-  const { reset } = chrome.locale.words
+  const { reset, sentence } = chrome.locale.words
   const { problem } = model
   const time = toWait(chrome.locale, model.retryAfterSeconds)
   return document(
     chrome,
-    problem === 'format' ? reset.problem.title : reset.forgot,
+    problem === 'format'
+      ? reset.problem.title
+      : problem
+        ? sayText(sentence.problem, { title: reset.forgot })
+        : reset.forgot,
     <>
       <h1>{reset.forgot}</h1>
       <p class="lead">{reset.lead}</p>
@@ -32,7 +36,13 @@ export function forgotPage(chrome: Chrome, model: ForgotModel): string {
             {problem === 'format' ? reset.problem.format : say(reset.problem.tooMany, { time })}
           </Notice>
         )}
-        <EmailField chrome={chrome} value={model.email} invalid={problem === 'format'} about={problem && 'problem'} />
+        <EmailField
+          chrome={chrome}
+          value={model.email}
+          invalid={problem === 'format'}
+          about={problem && 'problem'}
+          again={problem !== undefined}
+        />
         <button type="submit" class="key">
           {reset.send}
         </button>
@@ -115,6 +125,7 @@ export function resetPage(chrome: Chrome, model: ResetModel): string {
               value={model.code}
               invalid={problem === 'wrong_code'}
               about={ofCode ? 'problem code-hint' : 'code-hint'}
+              again={ofCode}
             />
             <p class="hint" id="code-hint">
               {code.hint}

@@ -4,8 +4,8 @@ import { OneTimeCode } from '../fields.tsx'
 import { Clock, Tick, Warning } from '../icons.tsx'
 import type { Chrome } from '../layout.tsx'
 import type { Words } from '../locales/locale.ts'
-import { Email, Form, Notice } from '../parts.tsx'
-import { plural, say } from '../sentence.ts'
+import { Email, Form, Heading, Notice } from '../parts.tsx'
+import { plural, say, sayText } from '../sentence.ts'
 
 /** A QR code: its side in modules, and its dark ones as the path of an SVG in that many units. */
 export interface Square {
@@ -30,11 +30,15 @@ export function factorSetupPage(chrome: Chrome, model: FactorSetupModel): string
   const { factor } = words
   const { size, path } = model.square
   const groups = model.key.match(/.{1,4}/g) ?? []
+  const { problem } = model
+  const late = problem === 'late'
+  const wrong = problem === 'wrong'
   return accountPart(
     chrome,
-    factor.title,
+    problem === undefined ? factor.title : sayText(words.sentence.problem, { title: factor.title }),
     <>
-      <h1>{factor.setUp}</h1>
+      <Heading focused={late}>{factor.setUp}</Heading>
+      {late && <Notice mood="bad">{factor.problem.late}</Notice>}
       <section aria-labelledby="app">
         <h2 id="app">{factor.first}</h2>
         {/* Dark on white in either theme: cameras read nothing else. A margin of four modules belongs to it. */}
@@ -60,16 +64,17 @@ export function factorSetupPage(chrome: Chrome, model: FactorSetupModel): string
         <h2 id="then">{factor.second}</h2>
         <Form chrome={chrome} action="/account/second-factor/on" class="fields">
           <input type="hidden" name="key" value={model.sealed} />
-          {model.problem && (
+          {wrong && (
             <Notice mood="bad" id="problem">
-              {factor.problem[model.problem]}
+              {factor.problem.wrong}
             </Notice>
           )}
           <OneTimeCode
             chrome={chrome}
             longest={16}
-            invalid={model.problem === 'wrong'}
-            about={model.problem && 'problem'}
+            invalid={wrong}
+            about={wrong ? 'problem' : undefined}
+            again={wrong}
           />
           <button type="submit" class="key">
             {factor.turnOn}

@@ -2,11 +2,11 @@
 // Accounts themselves live in the server; the code of a second factor is next door in code.tsx.
 import { EmailField } from '../fields.tsx'
 import { type Chrome, document } from '../layout.tsx'
-import { Code, Email, Form, Notice } from '../parts.tsx'
+import { Code, Email, Form, focus, Heading, Notice } from '../parts.tsx'
 import { PasskeyForm } from '../passkey.tsx'
 import { oneLine, say } from '../sentence.ts'
 import { toWait } from '../time.ts'
-import { UpstreamButtons, type UpstreamChoice, type UpstreamNews, UpstreamNotice } from '../upstream.tsx'
+import { isTrouble, UpstreamButtons, type UpstreamChoice, type UpstreamNews, UpstreamNotice } from '../upstream.tsx'
 
 export interface SignInModel {
   /** What was typed before, kept in the field. */
@@ -43,18 +43,14 @@ export function signInPage(chrome: Chrome, model: SignInModel): string {
   const hasPassword = again?.hasPassword ?? true
   return document(
     chrome,
-    problem ? words.signIn.problem.title : title,
+    problem || isTrouble(model.news?.news) ? words.signIn.problem.title : title,
     <>
-      <h1>{title}</h1>
+      <Heading focused={problem === 'passkey' || problem === 'passkey_late'}>{title}</Heading>
       <p class="lead">
         <Lead chrome={chrome} model={model} />
       </p>
       {model.news !== undefined && <UpstreamNotice chrome={chrome} {...model.news} />}
-      {problem && (
-        <Notice mood="bad" id="problem">
-          <Problem chrome={chrome} model={model} />
-        </Notice>
-      )}
+      {(!hasPassword || !isOfPassword(problem)) && <Problem chrome={chrome} model={model} />}
       {passkey !== undefined && (
         <PasskeyForm
           chrome={chrome}
@@ -109,31 +105,46 @@ function Lead({ chrome, model }: PartProps) {
   return <>{words.signIn.lead}</>
 }
 
+/** It is told where passwords are typed: whoever is brought there would not see it further up. */
+function isOfPassword(problem: SignInModel['problem']): boolean {
+  return problem === 'wrong' || problem === 'too_many'
+}
+
 function Problem({ chrome, model }: PartProps) {
-  const { words } = chrome.locale
-  const { problem } = words.signIn
-  const { retryAfterSeconds } = model
-  if (model.problem === 'wrong') return <>{problem.wrong}</>
-  if (model.problem === 'passkey') return <>{problem.passkey}</>
-  if (model.problem === 'passkey_late') return <>{problem.passkeyLate}</>
+  if (model.problem === undefined) return null
+  return (
+    <Notice mood="bad" id="problem">
+      {about(chrome, model.problem, model.retryAfterSeconds)}
+    </Notice>
+  )
+}
+
+function about(chrome: Chrome, problem: NonNullable<SignInModel['problem']>, retryAfterSeconds: number | undefined) {
+  const said = chrome.locale.words.signIn.problem
+  if (problem === 'wrong') return said.wrong
+  if (problem === 'passkey') return said.passkey
+  if (problem === 'passkey_late') return said.passkeyLate
   const time = toWait(chrome.locale, retryAfterSeconds)
   const long = retryAfterSeconds !== undefined && retryAfterSeconds > LONG_WAIT_SECONDS
-  return <>{say(long ? problem.tooManyLong : problem.tooMany, { time })}</>
+  return say(long ? said.tooManyLong : said.tooMany, { time })
 }
 
 function PasswordForm({ chrome, model }: PartProps) {
   const { words } = chrome.locale
   const invalid = model.problem === 'wrong'
-  const about = invalid || model.problem === 'too_many' ? 'problem' : undefined
+  const failed = isOfPassword(model.problem)
+  const nameless = model.email === undefined || model.email === ''
   return (
     <Form chrome={chrome} action="/sign-in" class="fields">
+      {failed && <Problem chrome={chrome} model={model} />}
       <EmailField
         chrome={chrome}
         value={model.email}
         passkeys={model.again === undefined && model.passkey !== undefined}
         readonly={model.again !== undefined}
         invalid={invalid}
-        about={about}
+        about={failed ? 'problem' : undefined}
+        again={failed && nameless}
       />
       <label for="password">{words.signIn.password}</label>
       <input
@@ -144,7 +155,8 @@ function PasswordForm({ chrome, model }: PartProps) {
         autocomplete="current-password"
         required
         aria-invalid={invalid ? 'true' : undefined}
-        aria-describedby={about}
+        aria-describedby={failed ? 'problem' : undefined}
+        {...focus(failed && !nameless)}
       />
       {model.forgot && (
         <p class="next forgot">
