@@ -17,6 +17,8 @@ const REFRESH_MS = 4 * 60 * 1000
 const form = document.querySelector<HTMLFormElement>('form[data-ask]')
 if (form !== null && browserSupportsWebAuthn()) {
   form.hidden = false
+  // It has pushed down where somebody was brought after a try that failed.
+  document.querySelector('[autofocus]')?.scrollIntoView({ block: 'nearest' })
   if (form.dataset['ask'] === 'get') askOnSignIn(form)
   else askForNew(form)
 } else {

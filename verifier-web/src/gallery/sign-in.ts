@@ -165,6 +165,7 @@ export const signInGallery: readonly GalleryEntry[] = [
     passkey: QUESTION,
     forgot: true,
   }),
+  signIn('-nameless', { email: '', problem: 'wrong', passkey: QUESTION }),
   signIn('-too-many', { email: 'ana@example.com', problem: 'too_many', retryAfterSeconds: 45, passkey: QUESTION }),
   signIn('-locked', { email: 'ana@example.com', problem: 'too_many', retryAfterSeconds: 830, passkey: QUESTION }),
   signIn('-passkey-refused', { problem: 'passkey', userCode: 'WDJB-MJHT', passkey: QUESTION }),

@@ -99,6 +99,12 @@ export function resetPage(chrome: Chrome, model: ResetModel): string {
   const { reset, code, password } = words
   const { problem } = model
   const ofCode = problem === 'wrong_code' || problem === 'too_many'
+  // Beside the field that it is about: whoever is brought there would not see it further up.
+  const said = problem && (
+    <Notice mood="bad" id="problem">
+      {aboutReset(chrome, problem, model)}
+    </Notice>
+  )
   return document(
     chrome,
     problem === undefined ? reset.title : ofCode ? code.problem.title : password.problem.title,
@@ -106,11 +112,7 @@ export function resetPage(chrome: Chrome, model: ResetModel): string {
       <h1>{reset.title}</h1>
       <p class="lead">{password.lead}</p>
       <Form chrome={chrome} action="/reset-password/new" class="fields">
-        {problem && (
-          <Notice mood="bad" id="problem">
-            {aboutReset(chrome, problem, model)}
-          </Notice>
-        )}
+        {!ofCode && said}
         <NewPassword
           chrome={chrome}
           email={model.email}
@@ -119,6 +121,7 @@ export function resetPage(chrome: Chrome, model: ResetModel): string {
         />
         {model.secondFactor && (
           <>
+            {ofCode && said}
             <OneTimeCode
               chrome={chrome}
               longest={32}
