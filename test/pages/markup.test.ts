@@ -27,7 +27,7 @@ import { gallery } from '@latchkey/verifier-web/gallery'
 import { describe, expect, it } from 'vitest'
 import { PLAYER, TV } from '../../verifier-web/src/gallery/scene.ts'
 import { plural } from '../../verifier-web/src/sentence.ts'
-import { textOf } from '../support/page-text.ts'
+import { textOf, titleOf } from '../support/page-text.ts'
 import { PSEUDO } from './pseudo-locale.ts'
 
 const ENGLISH = negotiateLocale('en')
@@ -175,6 +175,37 @@ describe('the code entry page', () => {
     expect(page).toContain('action="/id/sign-out"')
     const { account: _, ...anybody } = chrome
     expect(linkPage(anybody, {})).not.toContain('sign-out')
+  })
+})
+
+describe('a page that tells of trouble', () => {
+  /** By name, from the gallery. */
+  const page = (name: string) => gallery.find((entry) => entry.name === name)?.html({}) ?? ''
+
+  it.each([
+    ['sign-in-wrong', 'sign-in'],
+    ['sign-in-passkey-refused', 'sign-in'],
+    ['sign-in-upstream-unreachable', 'sign-in-upstream'],
+    ['code-wrong', 'code'],
+    ['forgot-format', 'forgot'],
+    ['forgot-too-many', 'forgot'],
+    ['reset-short', 'reset'],
+    ['factor-set-up-wrong', 'factor-set-up'],
+    ['factor-set-up-late', 'factor-set-up'],
+    ['passkeys-failed', 'passkeys'],
+    ['password-short', 'password'],
+    ['identities-last-way', 'identities-one'],
+    ['device-letters-wrong', 'device-letters'],
+    ['link-unknown', 'link'],
+  ])('UX-03 %s says so in its title', (name, before) => {
+    expect(page(name)).toMatch(/class="notice (bad|warn)"/)
+    expect([titleOf(page(before)), titleOf(page(name))]).toEqual([expect.any(String), expect.any(String)])
+    expect(titleOf(page(name))).not.toBe(titleOf(page(before)))
+  })
+
+  it('UX-03 good news are no trouble', () => {
+    expect(titleOf(page('identities-linked'))).toBe(titleOf(page('identities-one')))
+    expect(titleOf(page('passkeys-added'))).toBe(titleOf(page('passkeys')))
   })
 })
 
