@@ -211,7 +211,7 @@ export function recoveryCodesPage(chrome: Chrome, { codes, fresh }: RecoveryCode
       <p class="hint paper">
         <Email address={chrome.account?.email} />
       </p>
-      <Form chrome={chrome} action="/account/second-factor/recovery-codes/kept" class="next">
+      <Form chrome={chrome} action="/account/second-factor/recovery-codes/kept" class="answers">
         <button type="submit" class="key">
           {factor.codes.kept}
         </button>
