@@ -60,10 +60,11 @@ import { createThrottle } from './oauth/throttle.ts'
 import { createVault } from './oauth/vault.ts'
 import { createAuditTrail } from './ops/audit.ts'
 import { type Every, everyInterval } from './ops/interval.ts'
+import { warnOfLateClock } from './ops/late-clock.ts'
 import type { Log } from './ops/log.ts'
 import { createNotices, type Notices, type NoticeWriter } from './ops/notices.ts'
 import { openPlaces } from './ops/places.ts'
-import { steadyClock, warnOfLateClock } from './ops/steady-clock.ts'
+import { steadyClock } from './ops/steady-clock.ts'
 import { localNews } from './push/local-news.ts'
 
 const BODY_LIMIT_BYTES = 16 * 1024
