@@ -3,7 +3,8 @@
 import { displayUserCode, normaliseUserCode } from '@latchkey/shared'
 import { linkPage } from '@latchkey/verifier-web'
 import type { FastifyInstance, FastifyRequest } from 'fastify'
-import { isFromOtherSite, ownForm, type Pages } from './page-scope.ts'
+import { isFromOtherSite } from './fetch-metadata.ts'
+import { ownForm, type Pages } from './page-scope.ts'
 
 const LONGEST_SHOWN = 64
 

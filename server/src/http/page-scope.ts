@@ -14,6 +14,7 @@ import type { Form } from '../oauth/parameters.ts'
 import type { Provider } from '../oauth/provider.ts'
 import { StoreUnavailable } from '../oauth/store.ts'
 import { assetRoutes } from './assets.ts'
+import { isFromOtherSite, isLookingAhead, isSentByOtherSite } from './fetch-metadata.ts'
 import { FormError, parseForm } from './form.ts'
 import { languagesFrom, localeFor } from './language-choice.ts'
 import { FORM_TYPE } from './oauth-scope.ts'
@@ -109,7 +110,9 @@ export function speakToPeople(app: FastifyInstance, provider: Provider, look: Lo
     // A browser that looks ahead asks again when its person really comes: a code is not opened for somebody who is not there.
     if (isLookingAhead(request)) return reply.code(503).send()
     if (isInsecure(request, provider.issuer)) throw new PageProblem('insecure', 400)
-    if (!request.routeOptions.config.fromAnywhere) refuseOtherSites(request, provider.issuer)
+    const { fromAnywhere: anywhere = false } = request.routeOptions.config
+    // Refused before anything is looked at.
+    if (!anywhere && isSentByOtherSite(request, provider.issuer)) throw new PageProblem('cross_site', 403)
     request.visitor = await cookies.read(request)
   })
   app.setErrorHandler((error: FastifyError, request, reply) => {
@@ -234,42 +237,10 @@ export function fromAnywhere(
   )
 }
 
-/** Prefetching and prerendering: `Sec-Purpose` (Fetch), and what older browsers say instead. */
-function isLookingAhead({ headers }: FastifyRequest): boolean {
-  return ['sec-purpose', 'purpose', 'x-moz'].some((name) => String(headers[name] ?? '').startsWith('prefetch'))
-}
-
-/**
- * Whether a page of another site, a neighbour's too, had the browser come here, however many redirects ago (Fetch
- * Metadata §2.3). `none` is a person's own doing: an address that was typed or kept, a code that was scanned, a link in
- * another app. Browsers that do not say count as such.
- */
-export function isFromOtherSite({ headers }: FastifyRequest): boolean {
-  const { 'sec-fetch-site': site = 'none' } = headers
-  return site !== 'none' && site !== 'same-origin'
-}
-
 /** Browsers hold form-action against the whole chain of redirects that a form starts: here, back to the client. */
 function sourceOf(redirectUri: string): string {
   const { protocol, origin } = new URL(redirectUri)
   return protocol === 'https:' || protocol === 'http:' ? origin : protocol
-}
-
-/**
- * What another site has the browser send is refused before anything is looked at: its forms, and all that is no page
- * which a person goes to (frames, pictures, requests of scripts), since a neighbour's come with our cookies. Browsers
- * that do not send Sec-Fetch-Site send Origin with forms, which our own Referrer-Policy turns into "null"; the form's
- * token decides then.
- */
-function refuseOtherSites(request: FastifyRequest, issuer: string): void {
-  const { 'sec-fetch-site': site, 'sec-fetch-dest': destination = 'document', origin } = request.headers
-  if (isFromOtherSite(request) && (request.method === 'POST' || destination !== 'document')) {
-    throw new PageProblem('cross_site', 403)
-  }
-  if (site !== undefined || request.method !== 'POST') return
-  if (origin !== undefined && origin !== 'null' && origin !== new URL(issuer).origin) {
-    throw new PageProblem('cross_site', 403)
-  }
 }
 
 function asProblem(error: FastifyError): { problem: Problem; status: number } {
