@@ -593,8 +593,8 @@ describe('outcomes and trouble', () => {
   })
 
   it('WEB-05 DEV-22 a report is thanked for with what was done and no more, and with what to do about a password', () => {
-    const reported = (contained?: 'network' | 'key') =>
-      text(outcomePage(chrome, { outcome: 'reported', ...(contained && { contained }) }))
+    const reported = (shutOut?: 'network' | 'key') =>
+      text(outcomePage(chrome, { outcome: 'reported', ...(shutOut && { shutOut }) }))
     expect(reported()).toContain('Thank you. Nothing was linked The device that asked gets no access.')
     expect(reported()).not.toContain('shut out')
     expect(reported('key')).toContain('The device that asked is shut out. Whoever runs this service has been told.')

@@ -607,8 +607,11 @@ describe('how often', () => {
   it('DEV-22 with however many accounts: one place is shut three hours a day; what began there is ended all the same', async () => {
     for (let times = 0; times < 3 * FREEZES_A_DAY; times++) {
       const link = await linked(await place.start(CLIENT), `guest${times}`)
-      await reports(await place.start(CLIENT), `stranger${times}`)
+      const stranger = await reports(await place.start(CLIENT), `stranger${times}`)
       const frozen = times < FREEZES_A_DAY
+      // Nobody is told more than was done.
+      const thanks = await stranger.open('/link/device')
+      expect([titleOf(thanks.body), thanks.body.includes('shut out')]).toEqual(['Thank you', frozen])
       expect(await starts({ client_id: CLIENT }, HOME)).toBe(frozen ? 429 : 200)
       expect(await link.lives()).toBe(false)
       expect(events('reported').at(-1)).toMatchObject({ links: 1, frozen })

@@ -41,6 +41,7 @@ export function samples(name: string): { readonly [K in TableName]: RecordOf<K> 
       refused: 'reported',
       withdrawnBy: 'report',
       contained: 'network',
+      frozen: true,
       familyId: `family-${name}`,
     },
     families: {

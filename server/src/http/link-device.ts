@@ -185,13 +185,13 @@ export function linkDeviceRoutes(
     if (outcome === 'open') return pages.go(reply, '/link')
     // Nothing waits any more.
     if (request.visitor.visit.errand.userCode !== undefined) pages.cookies.keep(reply, request.visitor, {})
-    const { contained, device: claims } = device
+    const { contained, frozen, device: claims } = device
     const name = claims.name === undefined ? {} : { device: claims.name }
     const offersPasskey = await couldHavePasskey(signedIn)
     return showEnd(request, reply, device, signedIn, {
       outcome,
       ...name,
-      ...(contained && { contained }),
+      ...(frozen && contained && { shutOut: contained }),
       offersPasskey,
     })
   }

@@ -20,7 +20,7 @@ export const REPORTS_PER_ACCOUNT = 3
 interface Contained {
   /** Whose. Absent: only the reported request itself was refused. */
   readonly contained?: DeviceRequest['contained']
-  /** Nothing more begins there for a while. */
+  /** Nothing more begins there for a while: in that network, or with that key. */
   readonly frozen: boolean
   /** Other requests that were ended, and links. */
   readonly requests: number
@@ -45,10 +45,11 @@ export async function reportRequest(provider: Provider, requestId: string, decis
   let done = NOTHING
   try {
     done = await contain(provider, reported, decision.userId)
-    const { contained } = done
+    const { contained, frozen } = done
     if (contained !== undefined) {
+      const known = { contained, ...(frozen && { frozen }) }
       await update(store.deviceRequests, requestId, (current) =>
-        current === undefined ? { outcome: undefined } : { next: { ...current, contained }, outcome: undefined },
+        current === undefined ? { outcome: undefined } : { next: { ...current, ...known }, outcome: undefined },
       )
     }
   } finally {

@@ -83,6 +83,8 @@ export interface DeviceRequest extends StoredRecord, Permission {
   readonly withdrawnBy?: 'person' | 'operator' | 'report'
   /** Reported: whose other codes and links were ended with it. Absent when nobody else's were looked for. */
   readonly contained?: Freeze['what']
+  /** Reported: nothing more may begin there for an hour. Absent when reports had done so as often as may be. */
+  readonly frozen?: true
   /** Named at redemption, before anything is issued: whoever inserts the family of this id has won. */
   readonly familyId?: string
 }

@@ -34,7 +34,7 @@ export interface OutcomeModel {
    */
   readonly outcome: keyof typeof MOODS
   /** Reported: what may not begin anything for a while; absent when that is nothing. */
-  readonly contained?: 'network' | 'key'
+  readonly shutOut?: 'network' | 'key'
   /** The device's name, where it has one. */
   readonly device?: string
   /** After a yes: whoever gave it typed a password, and could have a passkey. */
@@ -223,9 +223,9 @@ function Pickup({ chrome, device }: { readonly chrome: Chrome; readonly device: 
 }
 
 /** What was done, and no more than that. */
-function textOf({ outcome }: Words, { outcome: shown, contained, lacks }: NewsProps['model']): string {
+function textOf({ outcome }: Words, { outcome: shown, shutOut, lacks }: NewsProps['model']): string {
   if (lacks !== undefined) return lacks.length > 0 ? outcome.too_weak.lacks : outcome.too_weak.never
   if (shown !== 'reported') return outcome[shown].text
-  if (contained === undefined) return outcome.reported.text
-  return contained === 'network' ? outcome.reported.textPlace : outcome.reported.textDevice
+  if (shutOut === undefined) return outcome.reported.text
+  return shutOut === 'network' ? outcome.reported.textPlace : outcome.reported.textDevice
 }
