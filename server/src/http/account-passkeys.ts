@@ -9,8 +9,8 @@ import type { Provider } from '../oauth/provider.ts'
 import type { Passkey } from '../oauth/records.ts'
 import { update } from '../oauth/store.ts'
 import { goSignIn, isFresh, signedInJustNow } from './account-scope.ts'
+import type { Errand } from './errand.ts'
 import { ownForm, PageProblem, type Pages } from './page-scope.ts'
-import type { Errand } from './visitor.ts'
 
 const PATH = '/account/passkeys'
 const NEWS = ['passkey_added', 'passkey_renamed', 'passkey_removed'] as const

@@ -1,8 +1,8 @@
 // What the pages of the account share: somebody must be signed in, and for what changes how one signs in, just now.
 import type { FastifyReply, FastifyRequest } from 'fastify'
 import { lastAskedAt, type SignedIn } from '../accounts/sessions.ts'
+import type { AccountPath } from './errand.ts'
 import type { Pages } from './page-scope.ts'
-import type { AccountPath } from './visitor.ts'
 
 /** Ways to sign in are changed only soon after one was used. */
 export const FRESH_MS = 10 * 60 * 1000

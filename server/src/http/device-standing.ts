@@ -9,7 +9,7 @@ import { type Rung, rungFor } from '../oauth/ladder.ts'
 import type { Provider } from '../oauth/provider.ts'
 import type { Decision, DeviceRequest } from '../oauth/records.ts'
 import { sameNetwork } from '../oauth/throttle.ts'
-import type { Errand } from './visitor.ts'
+import type { Errand } from './errand.ts'
 
 export interface Standing {
   /** `approved`, whatever has become of that since. */

@@ -3,7 +3,7 @@
 // it is made is language.ts next door.
 import { type Locale, langOf, localeOf, negotiateLocale } from '@latchkey/verifier-web'
 import type { FastifyReply, FastifyRequest } from 'fastify'
-import { ACCOUNT_PATHS } from './visitor.ts'
+import { ACCOUNT_PATHS } from './errand.ts'
 
 export const LANGUAGE_PATH = '/language'
 const YEAR_SECONDS = 365 * 24 * 60 * 60

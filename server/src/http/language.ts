@@ -1,9 +1,9 @@
 // /language: every language that the pages are there in; whoever picks one goes on where they were.
 import { languagePage, localeOf } from '@latchkey/verifier-web'
 import type { FastifyInstance } from 'fastify'
+import { placeFor } from './errand.ts'
 import { LANGUAGE_PATH, placeNamed, rememberLocale } from './language-choice.ts'
 import { ownForm, PageProblem, type Pages, queryForm } from './page-scope.ts'
-import { placeFor } from './visitor.ts'
 
 export function languageRoutes(app: FastifyInstance, pages: Pages): void {
   app.get(LANGUAGE_PATH, (request, reply) => {

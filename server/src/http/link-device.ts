@@ -21,8 +21,8 @@ import { type Answered, createDeviceAnswers } from './device-answer.ts'
 import { createBarriers } from './device-barrier.ts'
 import { deviceModel } from './device-facts.ts'
 import { createStanding } from './device-standing.ts'
+import type { Errand } from './errand.ts'
 import { ownForm, PageProblem, type Pages } from './page-scope.ts'
-import type { Errand } from './visitor.ts'
 
 export function linkDeviceRoutes(
   app: FastifyInstance,

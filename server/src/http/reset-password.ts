@@ -29,10 +29,10 @@ import { networkOf } from '../oauth/throttle.ts'
 import { randomToken } from '../oauth/vault.ts'
 import type { Notices } from '../ops/notices.ts'
 import { whenceOf } from './account-facts.ts'
+import { purposeOf } from './errand.ts'
 import type { NewPasswords } from './new-password.ts'
 import { ownForm, type Pages } from './page-scope.ts'
 import type { SignInDoor } from './sign-in-door.ts'
-import { purposeOf } from './visitor.ts'
 
 const PATH = '/reset-password'
 const SENT = `${PATH}/sent`

@@ -9,9 +9,9 @@ import { passwordMark, rememberSignIn } from '../accounts/users.ts'
 import type { Provider } from '../oauth/provider.ts'
 import type { User } from '../oauth/records.ts'
 import { networkOf } from '../oauth/throttle.ts'
+import { placeFor } from './errand.ts'
 import { createKnownBrowsers, type KnownBrowsers } from './known-browsers.ts'
 import type { Pages } from './page-scope.ts'
-import { placeFor } from './visitor.ts'
 
 /** Wrong passwords of one account from one place, and wrong codes of one account from anywhere. */
 const WRONG_PASSWORDS = { most: 10, windowSeconds: 600 }

@@ -7,9 +7,9 @@ import type { UpstreamSettings } from '../accounts/upstream-settings.ts'
 import type { Provider } from '../oauth/provider.ts'
 import { createBarriers } from './device-barrier.ts'
 import { errandFor } from './device-standing.ts'
+import { placeFor } from './errand.ts'
 import type { Pages } from './page-scope.ts'
 import { newsOf } from './sign-in-upstream.ts'
-import { placeFor } from './visitor.ts'
 
 /** What the page tells of a try. */
 export type SignInNews = Pick<SignInModel, 'email' | 'problem' | 'retryAfterSeconds'>

@@ -10,10 +10,10 @@ import { type Begun, signedInAt, type Upstream, type Vouched } from '../accounts
 import type { Provider } from '../oauth/provider.ts'
 import { createThrottle, networkOf } from '../oauth/throttle.ts'
 import { digestOf, randomToken, sameDigest } from '../oauth/vault.ts'
+import { type Errand, placeFor, type UpstreamErrand } from './errand.ts'
 import { isFromOtherSite } from './fetch-metadata.ts'
 import { PageProblem, type Pages, queryForm } from './page-scope.ts'
 import type { SignInDoor } from './sign-in-door.ts'
-import { type Errand, placeFor, type UpstreamErrand } from './visitor.ts'
 
 /** How long somebody may take at the other provider. */
 const UPSTREAM_MS = 10 * 60 * 1000

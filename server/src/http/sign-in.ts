@@ -7,10 +7,10 @@ import { release } from '../oauth/device-request.ts'
 import type { Provider } from '../oauth/provider.ts'
 import { update } from '../oauth/store.ts'
 import { createThrottle, networkOf } from '../oauth/throttle.ts'
+import { placeFor } from './errand.ts'
 import { ownForm, type Pages } from './page-scope.ts'
 import type { SignInDoor } from './sign-in-door.ts'
 import type { SignInNews, SignInPage } from './sign-in-page.ts'
-import { placeFor } from './visitor.ts'
 
 /** Of all accounts together; for browsers that nobody has signed in with before. */
 const FAILURES_PER_NETWORK = { most: 100, windowSeconds: 600 }
