@@ -126,6 +126,26 @@ describe('a lured double click', () => {
     await page.locator('h1', { hasText: 'Allowed' }).waitFor()
     expect(await stateOf()).toBe('approved')
   })
+
+  it.each(['device', 'consent'] as const)(
+    'NEG-16 the second half of a double click on the page of another site, which leads here, is none (%s)',
+    async (asked) => {
+      const page = await context.newPage()
+      await page.goto(addresses()[asked])
+      const question = page.url()
+      await page.goto(hostile.stranger + hostile.page(`<a href="${question}">Double click!</a>`))
+      await page.click('a')
+      await page.waitForURL(question)
+      const heard = await watch(page)
+      await page.clock.runFor(DOUBLE_CLICK_MS - 1)
+      await page.click(APPROVE)
+      expect(await heard()).toEqual(['approve', 'ignored'])
+      await page.clock.runFor(1)
+      const answered = page.waitForRequest((request) => request.method() === 'POST')
+      await page.click(APPROVE)
+      expect((await answered).postData()).toContain('answer=approve')
+    },
+  )
 })
 
 it.each([
@@ -157,24 +177,4 @@ describe('who means it', () => {
     await page.locator('h1', { hasText: 'Allowed' }).waitFor()
     expect(await stateOf()).toBe('approved')
   })
-
-  it.each(['device', 'consent'] as const)(
-    'NEG-16 the second half of a double click on the page of another site, which leads here, is none (%s)',
-    async (asked) => {
-      const page = await context.newPage()
-      await page.goto(addresses()[asked])
-      const question = page.url()
-      await page.goto(hostile.stranger + hostile.page(`<a href="${question}">Double click!</a>`))
-      await page.click('a')
-      await page.waitForURL(question)
-      const heard = await watch(page)
-      await page.clock.runFor(DOUBLE_CLICK_MS - 1)
-      await page.click(APPROVE)
-      expect(await heard()).toEqual(['approve', 'ignored'])
-      await page.clock.runFor(1)
-      const answered = page.waitForRequest((request) => request.method() === 'POST')
-      await page.click(APPROVE)
-      expect((await answered).postData()).toContain('answer=approve')
-    },
-  )
 })

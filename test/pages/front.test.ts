@@ -14,12 +14,21 @@ function click(front: ReturnType<typeof createFront>, at: number): boolean {
 
 describe('a click', () => {
   it('NEG-16 is ignored for as long as a double click takes, from the first paint and from each return to the front', () => {
-    const front = createFront(0)
-    for (const cameAt of [0, LATER, 2 * LATER]) {
-      front.came(cameAt)
+    const painted = 1234
+    const front = createFront(painted)
+    for (const cameAt of [painted, LATER, 2 * LATER]) {
+      if (cameAt !== painted) front.came(cameAt)
       for (const soon of [0, 1, DOUBLE_CLICK_MS - 1]) expect(click(front, cameAt + soon)).toBe(true)
       for (const meant of [DOUBLE_CLICK_MS, LATER - 1]) expect(click(front, cameAt + meant)).toBe(false)
     }
+  })
+
+  it('WEB-02 of somebody who came by themselves counts from the start; after a return to the front it waits like any', () => {
+    const front = createFront(Number.NEGATIVE_INFINITY)
+    expect(click(front, 0)).toBe(false)
+    front.came(1)
+    expect(click(front, DOUBLE_CLICK_MS)).toBe(true)
+    expect(click(front, DOUBLE_CLICK_MS + 1)).toBe(false)
   })
 
   it('NEG-16 counts from its press: holding the button down makes no answer of it, nor does a page that comes in between', () => {

@@ -115,8 +115,8 @@ describe('every page', () => {
     }
   })
 
-  it('UX-07 a first visit, the page as it is and its stylesheet compressed, stays under 14 KB', () => {
-    // Whoever is at their account has both stylesheets already.
+  it('every page that may be somebody’s first stays under 14 KB, as it is, with its stylesheet compressed', () => {
+    // Whoever is at their account has both stylesheets already. With scripts, and over the line: first-load.test.ts.
     const first = gallery
       .map(({ name, html }) => ({ name, page: html() }))
       .filter(({ page }) => !page.includes('/account.'))
@@ -571,7 +571,7 @@ describe('outcomes and trouble', () => {
     expect(outcomePage(chrome, { outcome: 'missed', offersPasskey: true })).not.toMatch(/<script|passkeys/)
   })
 
-  it('LOG-02 what a code is asked for after is that of this account', () => {
+  it('what a code is asked for after is that of this account', () => {
     const page = (after: 'password' | 'upstream' | 'nothing') => text(factorPage(chrome, { after }))
     expect(page('password')).toContain('asked for after your password.')
     expect(page('upstream')).toContain('asked for after you sign in with another account.')
