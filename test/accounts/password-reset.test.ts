@@ -3,6 +3,7 @@
 import { langOf, negotiateLocale } from '@latchkey/verifier-web'
 import { afterEach, beforeEach, describe, expect, it } from 'vitest'
 import { RESET_ASKS } from '../../server/src/accounts/password-reset.ts'
+import { BRAKES } from '../../server/src/accounts/tries.ts'
 import { setPassword } from '../../server/src/accounts/users.ts'
 import type { User } from '../../server/src/oauth/records.ts'
 import { type AuthenticatorApp, appFrom } from '../support/authenticator-app.ts'
@@ -319,10 +320,17 @@ describe('the address in it', () => {
   })
 
   it('LOG-04 strangers who failed before do not keep its owner waiting', async () => {
-    for (let tries = 0; tries < 10; tries++) await server.browser().signIn(EMAIL, 'a wrong password')
-    const person = await opened()
+    await server.host.run(server.close())
+    await start({ listen: { trusted_proxies: ['127.0.0.1'] } })
+    const at = (address: string) => server.browser({ 'x-forwarded-for': address })
+    const person = await opened(at('203.0.113.9'))
+    for (let tries = 0; tries < BRAKES[0].atOnce; tries++) {
+      expect((await at(`198.51.100.${tries}`).signIn(EMAIL, 'a wrong password')).statusCode).toBe(403)
+    }
     expect((await person.submit('/reset-password/new', { password: NEW_PASSWORD })).statusCode).toBe(303)
     await person.submit('/sign-out', {})
+    // They go on counting: a browser and a network that the account does not know wait, with the right one too.
+    expect((await at('198.51.100.200').signIn(EMAIL, NEW_PASSWORD)).statusCode).toBe(429)
     expect((await person.signIn(EMAIL, NEW_PASSWORD)).statusCode).toBe(303)
   })
 })

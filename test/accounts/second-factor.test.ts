@@ -93,7 +93,7 @@ describe('setting it up', () => {
     expect(log.text()).not.toMatch(new RegExp(codes.join('|')))
   })
 
-  it('LOG-05 WEB-03 recovery codes are shown again until their person has kept them, and to nobody else', async () => {
+  it('WEB-03 recovery codes are shown again until their person has kept them, and to nobody else', async () => {
     await owner.open(PATH)
     const page = await owner.submit(PATH, {})
     await owner.submit(`${PATH}/on`, { key: fieldIn(page.body, 'key'), code: appFrom(page.body).code(now()) })
@@ -132,7 +132,7 @@ describe('setting it up', () => {
     expect((await owner.get(CODES)).headers.location).toBe(PATH)
   })
 
-  it('LOG-05 recovery codes that are good no more are not shown any more', async () => {
+  it('recovery codes that are good no more are not shown any more', async () => {
     const { app } = await setUp()
     await owner.open(PATH)
     await owner.submit(CODES, {})
@@ -436,7 +436,7 @@ describe('codes', () => {
     expect(digitsIn(typed)).toBe(digits)
   })
 
-  it('LOG-05 recovery codes use each digit alike', () => {
+  it('recovery codes use each digit alike', () => {
     const codes = Array.from({ length: 200 }, () => newRecoveryCodes(server.host.entropy)).flat()
     for (const code of codes) expect(code).toMatch(/^\d{12}$/)
     const counts = Array.from('0123456789', (digit) => codes.join('').split(digit).length - 1)

@@ -3,8 +3,10 @@
 import { afterEach, describe, expect, it } from 'vitest'
 import { type Addition, additionsThat, type Ways, waysThat } from '../../server/src/accounts/reach.ts'
 import type { UpstreamSettings } from '../../server/src/accounts/upstream-settings.ts'
+import { addUser } from '../../server/src/accounts/users.ts'
 import { earnsOneOf } from '../../server/src/oauth/acr.ts'
 import type { Passkey } from '../../server/src/oauth/records.ts'
+import { digestOf } from '../../server/src/oauth/vault.ts'
 import { appFrom } from '../support/authenticator-app.ts'
 import { textOf } from '../support/page-text.ts'
 import { addPasskey, questionIn } from '../support/passkey-pages.ts'
@@ -105,8 +107,10 @@ describe('an account that has nothing strong enough', () => {
     expect(weak.body).not.toContain('/account')
   })
 
-  it('DEV-22 OI-06 who came back from the account and switches to another one keeps the device', async () => {
-    const { browser, bring } = await withPassword('pwd', 11)
+  it('OI-06 who came back from the account and switches to another one keeps the device, which is that one’s now', async () => {
+    const { browser, started, bring } = await withPassword('pwd', 11)
+    const other = 'bo@example.com'
+    const bo = await addUser(server.store, server.host, { email: other, password: PASSWORD })
     await bring()
     // Not fresh enough there: the way leads back to the account.
     await browser.open('/account/passkeys')
@@ -114,11 +118,14 @@ describe('an account that has nothing strong enough', () => {
     await browser.open('/sign-in')
     await browser.submit('/sign-in', { email: EMAIL, password: PASSWORD })
     expect((await browser.open('/link/device')).body).toContain('name="answer"')
+    const openedBy = async () => (await server.store.deviceRequests.get(digestOf(started.device_code)))?.openedBy
+    expect(await openedBy()).toBe(server.user.id)
     await browser.submit('/sign-out', {})
-    await browser.open('/sign-in')
-    expect((await browser.submit('/sign-in', { email: EMAIL, password: PASSWORD })).headers.location).toBe(
-      '/link/device',
-    )
+    expect((await browser.signIn(other)).headers.location).toBe('/link/device')
+    const page = textOf((await browser.open('/link/device')).body)
+    expect(page).toContain(started.user_code)
+    expect(page).toContain(other)
+    expect(await openedBy()).toBe(bo?.id ?? 'nobody')
   })
 })
 

@@ -249,7 +249,7 @@ describe('how and when somebody signed in there', () => {
 })
 
 describe('an account that came from another provider', () => {
-  it('LOG-02 LOG-05 is told nothing of a password or a passkey that it does not have', async () => {
+  it('is told nothing of a password or a passkey that it does not have', async () => {
     await setUp()
     const browser = server.browser()
     await signIn(browser, upstream.visitor(), 'ben')

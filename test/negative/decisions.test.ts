@@ -252,7 +252,7 @@ describe('a server that stops in between', () => {
     await after.close()
   })
 
-  it('NEG-10 one that starts with its clock turned back says so, and one whose clock is right says nothing', async () => {
+  it('one that starts with its clock turned back says so, and one whose clock is right says nothing', async () => {
     const config = await testConfig({ database: `sqlite:${join(folder, 'latchkey.db')}` })
     const host = fakeHost()
     const started = async () => {

@@ -24,7 +24,7 @@ function split(answer: string) {
 }
 
 describe('cookies that are too large', () => {
-  it.each(['en', 'de', 'ja', 'ar'])('NEG-01 a browser gets a page in plain words, in its language: %s', async (tag) => {
+  it.each(['en', 'de', 'ja', 'ar'])('UX-08 a browser gets a page in plain words, in its language: %s', async (tag) => {
     const { head, body, length } = split(await tooLarge([`Accept: ${BROWSER}`, `Accept-Language: ${tag};q=0.9`]))
     expect(head).toMatch(/^HTTP\/1\.1 431 Request Header Fields Too Large\r\n/)
     expect(head).toMatch(/^content-type: text\/html; charset=utf-8$/im)
@@ -34,7 +34,7 @@ describe('cookies that are too large', () => {
     expect(body).toContain(`<h1>${title}</h1><p>${text}</p>`)
   })
 
-  it('NEG-01 SES-05 the page loads nothing, since the cookies would come along, and repeats nothing', async () => {
+  it('SES-05 the page loads nothing, since the cookies would come along, and repeats nothing', async () => {
     const { head, body } = split(await tooLarge([`Accept: ${BROWSER}`], '/link?x=<script>evil</script>'))
     expect(body).not.toMatch(/href|src=|<script|<style|xxx|evil/)
     for (const line of [
@@ -48,21 +48,18 @@ describe('cookies that are too large', () => {
     }
   })
 
-  it('NEG-01 who does not say what they take may be a browser', async () => {
+  it('who does not say what they take may be a browser', async () => {
     expect(split(await tooLarge([])).body).toContain('<h1>Your browser sent too much</h1>')
   })
 
-  it.each(['*/*', 'application/json'])(
-    'NEG-01 a program that takes %s is told in the protocol’s words',
-    async (accept) => {
-      const { head, body } = split(await tooLarge([`Accept: ${accept}`], '/userinfo'))
-      expect(head).toMatch(/^HTTP\/1\.1 431 /)
-      expect(JSON.parse(body)).toMatchObject({ error: 'invalid_request' })
-    },
-  )
+  it.each(['*/*', 'application/json'])('a program that takes %s is told in the protocol’s words', async (accept) => {
+    const { head, body } = split(await tooLarge([`Accept: ${accept}`], '/userinfo'))
+    expect(head).toMatch(/^HTTP\/1\.1 431 /)
+    expect(JSON.parse(body)).toMatchObject({ error: 'invalid_request' })
+  })
 })
 
-it('NEG-01 what is no HTTP is 400, in the protocol’s words, and repeats nothing', async () => {
+it('what is no HTTP is 400, in the protocol’s words, and repeats nothing', async () => {
   const { head, body, length } = split(await sendRaw(server.app, 'G<script>T / HTTP/1.1\r\n\r\n'))
   expect(head).toMatch(/^HTTP\/1\.1 400 Bad Request\r\n/)
   expect(head).toMatch(/^content-type: application\/json/im)

@@ -47,7 +47,7 @@ function load(path: string, accepted: string | undefined): Promise<Loaded> {
 }
 
 describe('the first load of /link', () => {
-  it.each(BROWSERS)('UX-07 all of it stays under 14 KB for a browser that takes %s', async (accepted) => {
+  it.each(BROWSERS)('all of it stays under 14 KB for a browser that takes %s', async (accepted) => {
     const page = await load('/link', accepted)
     const html = page.body.toString()
     const paths = [...html.matchAll(/(?:href|src)="(\/assets\/[^"]+)"/g)].map(([, path]) => path ?? '')
@@ -81,7 +81,7 @@ describe('what pages load', () => {
     [undefined, '*;q=0'],
     // No quality that there is, and no names of codings.
     [undefined, 'br;q=2, gzip;q=-1, "gzip", brr, xgzip'],
-  ])('UX-07 in %s for who says Accept-Encoding: %s, and the same bytes for all', async (coding, accepted) => {
+  ])('in %s for who says Accept-Encoding: %s, and the same bytes for all', async (coding, accepted) => {
     for (const asset of ASSETS) {
       const { status, headers, body } = await load(asset.path, accepted)
       expect([status, headers['content-encoding']]).toEqual([200, coding])
@@ -96,7 +96,7 @@ describe('what pages load', () => {
     }
   })
 
-  it('UX-07 what compressing makes no smaller goes out as it is', async () => {
+  it('what compressing makes no smaller goes out as it is', async () => {
     const body = Uint8Array.from({ length: 64 }, (_, index) => (index * 167 + 13) % 256)
     const logo = { path: '/assets/logo.000000000000.png', type: 'image/png', body }
     const config = testConfig()
@@ -111,7 +111,7 @@ describe('what pages load', () => {
     await themed.close()
   })
 
-  it('UX-07 SES-02 a page is never compressed: what it repeats stands beside the token of its form', async () => {
+  it('SES-02 a page is never compressed: what it repeats stands beside the token of its form', async () => {
     for (const path of ['/link', '/sign-in', '/nowhere']) {
       const { headers, body } = await load(path, 'br, gzip')
       expect(headers['content-encoding']).toBeUndefined()

@@ -64,7 +64,7 @@ it('UX-07 the code entry and sign-in pages are reached by keyboard alone', async
   await page.goto(`${server.origin}/link-signed-in`)
   expect(await tabStops()).toEqual(['English', 'user_code', 'Continue', 'Sign out', 'Your account'])
   await page.goto(`${server.origin}/sign-in`)
-  const typed = ['email', 'password', 'Sign in', 'Type another code']
+  const typed = ['email', 'password', 'Forgot your password?', 'Sign in', 'Type another code']
   expect(await tabStops()).toEqual(['English', 'Sign in with a passkey', ...typed])
   await page.goto(`${server.origin}/sign-in-no-passkeys`)
   expect(await tabStops()).toEqual(['English', ...typed])
