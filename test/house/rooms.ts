@@ -1,4 +1,4 @@
-// The import table of docs/architecture.md as data: which room may use which other room, package or Node module.
+// The rooms of docs/architecture.md as data: which room may use which other room, package or Node module.
 
 export interface Room {
   /** Folders, or single files, from the root of the repository. The longest that fits a file is its room. */
