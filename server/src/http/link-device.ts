@@ -1,15 +1,14 @@
 // /link/device: which device asks, and the answer (RFC 8628 §3.3). A code is looked up for signed-in people only, and
 // belongs to the first account that brings it; a decision counts only for the request that this browser opened and saw.
 // What must be shown from elsewhere is device-standing.ts, what sign-in a device wants device-barrier.ts, what comes of an
-// answer device-answer.ts.
+// answer device-answer.ts, the page that says how it ended device-outcome.ts.
 import { displayUserCode } from '@latchkey/shared'
-import { type DeviceModel, devicePage, langOf, linkPage, type OutcomeModel, outcomePage } from '@latchkey/verifier-web'
+import { type DeviceModel, devicePage, langOf, linkPage, outcomePage } from '@latchkey/verifier-web'
 import type { FastifyInstance, FastifyReply, FastifyRequest } from 'fastify'
-import { knowsPasskeys } from '../accounts/passkeys.ts'
 import { rememberOpened, type SignedIn } from '../accounts/sessions.ts'
 import type { UpstreamSettings } from '../accounts/upstream-settings.ts'
 import { reportRequest } from '../oauth/containment.ts'
-import { askNumber, MOST_WRONG_LETTERS, open, reportable } from '../oauth/device-request.ts'
+import { askNumber, MOST_WRONG_LETTERS, open } from '../oauth/device-request.ts'
 import { createGuesses } from '../oauth/guessing.ts'
 import { drawNumber, type Rung } from '../oauth/ladder.ts'
 import type { Form } from '../oauth/parameters.ts'
@@ -20,6 +19,7 @@ import { networkOf } from '../oauth/throttle.ts'
 import { type Answered, createDeviceAnswers } from './device-answer.ts'
 import { createBarriers } from './device-barrier.ts'
 import { deviceModel } from './device-facts.ts'
+import { createDeviceOutcomes } from './device-outcome.ts'
 import { createStanding } from './device-standing.ts'
 import type { Errand } from './errand.ts'
 import { ownForm, PageProblem, type Pages } from './page-scope.ts'
@@ -35,6 +35,7 @@ export function linkDeviceRoutes(
   const guesses = createGuesses(clock)
   const standing = createStanding(provider)
   const barriers = createBarriers(provider, upstreams)
+  const outcomes = createDeviceOutcomes(provider, pages, standing)
   const answers = createDeviceAnswers(provider, standing, barriers)
 
   app.get('/link/device', async (request, reply) => {
@@ -46,7 +47,7 @@ export function linkDeviceRoutes(
     const opened = await openedRequest(signedIn)
     if (userCode === undefined) {
       // Here after a decision, or again later: what became of it can be told, but no code is shown twice.
-      return opened === undefined ? pages.go(reply, '/link') : showOutcome(request, reply, opened, signedIn)
+      return opened === undefined ? pages.go(reply, '/link') : outcomes.showOutcome(request, reply, opened, signedIn)
     }
     const device = await deviceRequests.byUserCode(provider.vault.digest('user-code', userCode))
     if (device !== undefined && device.id === opened?.id) return next(request, reply, device, signedIn)
@@ -136,7 +137,7 @@ export function linkDeviceRoutes(
     signedIn: SignedIn,
     problem?: 'format',
   ) {
-    if (standing.stateOf(device, signedIn) !== 'open') return showOutcome(request, reply, device, signedIn)
+    if (standing.stateOf(device, signedIn) !== 'open') return outcomes.showOutcome(request, reply, device, signedIn)
     const barrier = await barriers.barrierFor(device, signedIn)
     if (barrier === 'sign_in') {
       const errand = aboutDevice(request.visitor.visit.errand)
@@ -145,10 +146,10 @@ export function linkDeviceRoutes(
       return pages.go(reply, '/sign-in')
     }
     if (barrier !== undefined) {
-      return showEnd(request, reply, device, signedIn, { outcome: 'too_weak', ...barrier }, 403)
+      return outcomes.showEnd(request, reply, device, signedIn, { outcome: 'too_weak', ...barrier }, 403)
     }
     const rung = await standing.rungFor(request, device)
-    if (rung === 'block') return showEnd(request, reply, device, signedIn, { outcome: 'elsewhere' }, 403)
+    if (rung === 'block') return outcomes.showEnd(request, reply, device, signedIn, { outcome: 'elsewhere' }, 403)
     const proof = await proofFor(device, rung, signedIn, problem)
     // Decided in this very moment.
     if (proof === 'closed') return pages.go(reply, '/link/device')
@@ -178,44 +179,6 @@ export function linkDeviceRoutes(
     // The device reads off the record what its screen is to show.
     if (asked.first) provider.news.publish(device.id, 'opened')
     return { kind: 'number', choices: asked.number.choices }
-  }
-
-  async function showOutcome(request: FastifyRequest, reply: FastifyReply, device: DeviceRequest, signedIn: SignedIn) {
-    const outcome = await standing.outcomeOf(device, signedIn)
-    if (outcome === 'open') return pages.go(reply, '/link')
-    // Nothing waits any more.
-    if (request.visitor.visit.errand.userCode !== undefined) pages.cookies.keep(reply, request.visitor, {})
-    const { contained, frozen, device: claims } = device
-    const name = claims.name === undefined ? {} : { device: claims.name }
-    const offersPasskey = await couldHavePasskey(signedIn)
-    return showEnd(request, reply, device, signedIn, {
-      outcome,
-      ...name,
-      ...(frozen && contained && { shutOut: contained }),
-      offersPasskey,
-    })
-  }
-
-  /** Whoever typed a password may want to be spared it next time. */
-  async function couldHavePasskey({ session, user }: SignedIn): Promise<boolean> {
-    if (!session.amr.includes('pwd') || !knowsPasskeys(provider.issuer)) return false
-    return (await provider.store.passkeys.byUser(user.id)).length === 0
-  }
-
-  /** Whoever could still say that the code was sent to them is asked here too: many think of it once they have refused. */
-  function showEnd(
-    request: FastifyRequest,
-    reply: FastifyReply,
-    device: DeviceRequest,
-    { user }: SignedIn,
-    model: OutcomeModel,
-    status = 200,
-  ) {
-    // The page that asks for a stronger sign-in has a form of its own already, with another token.
-    const asksAgain = model.outcome === 'too_weak' && model.lacks === undefined
-    const canReport = !asksAgain && reportable(device, user.id)
-    const chrome = pages.chrome(request, canReport ? device.id : undefined, device.clientId)
-    return pages.show(reply, outcomePage(chrome, { ...model, canReport }), status)
   }
 }
 
