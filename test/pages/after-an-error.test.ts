@@ -1,4 +1,5 @@
-// Where somebody is after a try that failed, in a real browser on the smallest phone: at the field, with the reason in sight.
+// Where somebody is after a try that failed, in a real browser on the smallest phone: at the field, with the reason in
+// sight.
 import type { Browser, Page } from 'playwright-core'
 import { afterAll, beforeAll, describe, expect, it } from 'vitest'
 import { axeFindings } from '../support/axe.ts'

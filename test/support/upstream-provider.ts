@@ -20,7 +20,10 @@ export interface UpstreamProvider {
 export interface UpstreamVisitor {
   /** How often its sign-in page was shown. */
   readonly asked: number
-  /** Follows an authorization address, signs in as `subject` where asked (undefined: refuses), and returns the address to go back to. */
+  /**
+   * Follows an authorization address, signs in as `subject` where asked (undefined: refuses), and returns the address to
+   * go back to.
+   */
   go(address: string, subject: string | undefined): Promise<string>
 }
 

@@ -1,6 +1,6 @@
-// What a person is told by mail: a device was linked, a way to sign in changed, or how to go on without a password. Text and HTML say the same. Nothing is
-// loaded from anywhere, and what a device says of itself stands in quotes on a line of its own, never in the subject and
-// never as anything that a mail program would make a link of.
+// What a person is told by mail: a device was linked, a way to sign in changed, or how to go on without a password. Text
+// and HTML say the same. Nothing is loaded from anywhere, and what a device says of itself stands in quotes on a line of
+// its own, never in the subject and never as anything that a mail program would make a link of.
 import { renderToString } from 'preact-render-to-string'
 import type { Whence } from './account-parts.tsx'
 import { type Locale, langOf, type Words } from './locales/locale.ts'

@@ -19,7 +19,7 @@ export interface Ways<P extends Pick<Passkey, 'synced'> = Passkey> {
 /** Whether a sign-in of this kind is what somebody wants. */
 export type Suits = (amr: readonly string[]) => boolean
 
-/** What an account may be given to sign in with. */
+/** What an account may be given to sign in with. The page's `Lacking` (verifier-web, pages/outcome.tsx) mirrors it. */
 export type Addition =
   | { readonly kind: 'passkey' | 'second_factor' | 'password' }
   | { readonly kind: 'upstream'; readonly provider: string }

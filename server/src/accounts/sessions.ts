@@ -86,7 +86,10 @@ export async function findSession(store: Store, host: Host, secret: string | und
   return { session, user }
 }
 
-/** Neither ended nor given another cookie since `before` was read: what an old cookie asks for changes nothing of a new one. */
+/**
+ * Neither ended nor given another cookie since `before` was read: what an old cookie asks for changes nothing of a new
+ * one.
+ */
 function hasSameCookie(current: BrowserSession | undefined, before: BrowserSession): current is BrowserSession {
   return current?.cookieDigest === before.cookieDigest
 }

@@ -1,4 +1,5 @@
-// /account/second-factor: codes of an app after the password. Setting it up stores nothing until a code of the app fits.
+// /account/second-factor: codes of an app after what is no two factors by itself. Setting it up stores nothing until a
+// code of the app fits.
 import { factorPage, factorSetupPage, recoveryCodesPage, type Square } from '@latchkey/verifier-web'
 import type { FastifyInstance, FastifyReply, FastifyRequest } from 'fastify'
 import QRCode from 'qrcode'

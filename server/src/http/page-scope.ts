@@ -30,7 +30,7 @@ function contentPolicy(issuer: string): string {
 
 export const PAGE_TYPE = 'text/html; charset=utf-8'
 
-/** Of every page, beside its policy. */
+/** Of every page, beside its policy; and of what is answered to a request that cannot be read. */
 export const PAGE_HEADERS = {
   'X-Frame-Options': 'DENY',
   'X-Content-Type-Options': 'nosniff',
@@ -107,7 +107,8 @@ export function speakToPeople(app: FastifyInstance, provider: Provider, look: Lo
   })
   app.addHook('onRequest', async (request, reply) => {
     reply.headers(PAGE_HEADERS).header('Content-Security-Policy', policy)
-    // A browser that looks ahead asks again when its person really comes: a code is not opened for somebody who is not there.
+    // A browser that looks ahead asks again when its person really comes: a code is not opened for somebody who is not
+    // there.
     if (isLookingAhead(request)) return reply.code(503).send()
     if (isInsecure(request, provider.issuer)) throw new PageProblem('insecure', 400)
     const { fromAnywhere: anywhere = false } = request.routeOptions.config

@@ -1,4 +1,5 @@
-// The code after the password: of an app, or one of the recovery codes.
+// The code after what is no two factors by itself (a password, a provider, a passkey that felt a touch alone): of an app,
+// or one of the recovery codes.
 import { codePage } from '@latchkey/verifier-web'
 import type { FastifyInstance, FastifyRequest } from 'fastify'
 import { digitsIn, takeCode } from '../accounts/second-factor.ts'
@@ -9,7 +10,7 @@ import { networkOf } from '../oauth/throttle.ts'
 import { ownForm, type Pages } from './page-scope.ts'
 import type { SignInDoor } from './sign-in-door.ts'
 
-/** So long after the password a code will still do. */
+/** So long after that a code will still do. */
 const PATIENCE_MS = 10 * 60 * 1000
 const LONGEST_SHOWN = 64
 

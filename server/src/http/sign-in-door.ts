@@ -1,5 +1,6 @@
-// The one way in: whatever proved who somebody is (a passkey, a password, a code, another provider), it ends here.
-// What proves it is next door: sign-in.ts, sign-in-passkey.ts, sign-in-code.ts.
+// The one way in: whatever proved who somebody is (a passkey, a password, a code, another provider, the message for a
+// forgotten password), it ends here. What proves it is next door: sign-in.ts, sign-in-passkey.ts, sign-in-code.ts,
+// sign-in-upstream.ts, reset-password.ts.
 import { langOf } from '@latchkey/verifier-web'
 import type { FastifyReply, FastifyRequest } from 'fastify'
 import { homeDigest, isHome } from '../accounts/home-networks.ts'

@@ -1,5 +1,6 @@
 // Signing in with a password, and signing out. One path for every flow; where to go next is known here, never from an
-// address. The other ways in are next door: sign-in-passkey.ts, sign-in-code.ts, sign-in-upstream.ts; all end at the door.
+// address. The other ways in are next door: sign-in-passkey.ts, sign-in-code.ts, sign-in-upstream.ts, reset-password.ts;
+// all end at the door.
 import type { FastifyInstance } from 'fastify'
 import { lastAskedAt } from '../accounts/sessions.ts'
 import { checkPassword, normaliseEmail, userOf } from '../accounts/users.ts'

@@ -251,7 +251,7 @@ export interface HomeNetwork {
   readonly usedAt: number
 }
 
-/** One-time codes of an app (TOTP, RFC 6238), asked for after a password. */
+/** One-time codes of an app (TOTP, RFC 6238), asked for after what is no two factors by itself. */
 export interface SecondFactor {
   readonly sealedSecret: string
   /** The time step of the last code that was taken: no code is good twice. */

@@ -96,7 +96,10 @@ function nameOf(chrome: Chrome, { browser, system }: SignedInBrowser): string {
   return oneLine(browser ?? system) ?? browsers.unnamed
 }
 
-/** The question before all of it: posts `answer` = `yes` or `no`, and `devices` = `yes` when ticked, to `/account/sign-out`. */
+/**
+ * The question before all of it: posts `answer` = `yes` or `no`, and `devices` = `yes` when ticked, to
+ * `/account/sign-out`.
+ */
 export function everywherePage(chrome: Chrome): string {
   const { everywhere } = chrome.locale.words
   return document(

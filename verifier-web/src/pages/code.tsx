@@ -1,4 +1,5 @@
-// The code that is asked for after the password: of an app on the phone, or a recovery code. One field for both.
+// The code that is asked for after what is no two factors by itself: of an app on the phone, or a recovery code. One
+// field for both.
 import { OneTimeCode } from '../fields.tsx'
 import { type Chrome, document } from '../layout.tsx'
 import { Email, Form, Notice } from '../parts.tsx'

@@ -21,7 +21,7 @@ const MOODS = {
   too_weak: 'bad',
 } as const
 
-/** What an account can be given to sign in with; `provider`: its name. */
+/** What an account can be given to sign in with; `provider`: its name. Mirrors `Addition` (server, accounts/reach.ts). */
 export type Lacking =
   | { readonly kind: 'passkey' | 'second_factor' | 'password' }
   | { readonly kind: 'upstream'; readonly provider: string }

@@ -1,4 +1,5 @@
-// Codes of an app as a second factor: setting it up, what there is of it, and the recovery codes, shown once.
+// Codes of an app as a second factor: setting it up, what there is of it, and the recovery codes, shown until
+// somebody has kept them.
 import { Ago, accountPart, type When } from '../account-parts.tsx'
 import { OneTimeCode } from '../fields.tsx'
 import { Clock, Tick, Warning } from '../icons.tsx'
