@@ -1,5 +1,6 @@
 // Somebody makes "Forgot your password?" work for them: to learn who has an account, to fill a mailbox, or to get in by a
-// token that they guess, find, keep, or have sent to a place of theirs. How it is meant to go: ../accounts/password-reset.test.ts.
+// token that they guess, find, keep, or have sent to a place of theirs. How it is meant to go:
+// ../accounts/password-reset.test.ts.
 import type { LightMyRequestResponse } from 'fastify'
 import { afterEach, beforeEach, describe, expect, it } from 'vitest'
 import { RESET_ASKS, readReset } from '../../server/src/accounts/password-reset.ts'

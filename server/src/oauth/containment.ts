@@ -3,15 +3,12 @@
 // flow looks for a freeze after writing it, and whoever redeems one looks for its end after writing the link, so each
 // of them either is found here or finds this.
 import { report, withdraw } from './device-request.ts'
-import { freeze, takeOne } from './freezes.ts'
+import { freeze, takePlace, WINDOW_MS } from './freezes.ts'
 import { unlink } from './links.ts'
 import type { Provider } from './provider.ts'
 import type { Decision, DeviceRequest } from './records.ts'
 import { type Step, update } from './store.ts'
 import { networkOf } from './throttle.ts'
-
-/** How far back something counts as begun by the same. Requests are kept for so long. */
-export const WINDOW_MS = 24 * 60 * 60 * 1000
 
 /** So often in a day one account's word shuts others out. Who has many accounts: see FREEZES_A_DAY. */
 export const REPORTS_PER_ACCOUNT = 3
@@ -67,7 +64,7 @@ async function contain(provider: Provider, reported: DeviceRequest, userId: stri
   const { id: requestId, clientId, address, jkt, decision } = reported
   const contained = decision?.fromAfar ? 'network' : jkt === undefined ? undefined : 'key'
   if (contained === undefined) return NOTHING
-  if (!(await takeOne(store, `reports of ${userId}`, REPORTS_PER_ACCOUNT, now))) return NOTHING
+  if (!(await takePlace(store, `reports of ${userId}`, REPORTS_PER_ACCOUNT, now))) return NOTHING
 
   const why = { requestId, reportedBy: userId }
   const ofPlace = contained === 'network' && (await freeze(provider, 'network', reported, why, now))

@@ -8,9 +8,11 @@ import { digestOf, type Vault } from './vault.ts'
 
 export const FREEZE_MS = 60 * 60 * 1000
 
+/** The day of reports: what is counted counts for so long, and so far back something is begun by the same. */
+export const WINDOW_MS = 24 * 60 * 60 * 1000
+
 /** So often in a day one client is frozen in one network, or with one key, whoever reports and however many they are. */
 export const FREEZES_A_DAY = 3
-const DAY_MS = 24 * 60 * 60 * 1000
 
 /** Who begins, as far as one can tell: the same client from the same network, or with the same key. */
 export interface Beginner {
@@ -41,11 +43,14 @@ export async function refuseFrozen({ store, vault }: Basis, beginner: Beginner, 
   }
 }
 
-/** Takes one of `most` places, where one is free. Each is held for a day from when it was taken; the insert itself tells which is free. */
-export async function takeOne({ spent }: Store, of: string, most: number, now: number): Promise<boolean> {
+/**
+ * Takes one of `most` places, where one is free. Each is held for a day from when it was taken; the insert itself tells
+ * which is free.
+ */
+export async function takePlace({ spent }: Store, of: string, most: number, now: number): Promise<boolean> {
   for (let place = 0; place < most; place++) {
     const id = digestOf(`${of}, ${place}`)
-    if (await spent.insert({ id, version: 0, expiresAt: now + DAY_MS })) return true
+    if (await spent.insert({ id, version: 0, expiresAt: now + WINDOW_MS })) return true
   }
   return false
 }
@@ -63,7 +68,7 @@ export async function freeze(
 ): Promise<boolean> {
   const id = freezeId(vault, what, beginner)
   if (id === undefined) return false
-  if (!(await takeOne(store, `freeze of ${id}`, FREEZES_A_DAY, now))) {
+  if (!(await takePlace(store, `freeze of ${id}`, FREEZES_A_DAY, now))) {
     return now < ((await store.freezes.get(id))?.expiresAt ?? 0)
   }
   const record: Freeze = {

@@ -104,7 +104,7 @@ export function sqlStore(engine: SqlEngine): Store {
       byRegisteredKey: async (jkt) => (await byRegisteredKey(jkt))[0],
       byOwner: clients.finder('owner_id'),
     },
-    users: { ...users, byEmail: async (email) => (await byEmail(email))[0], any: users.any },
+    users: { ...users, byEmail: async (email) => (await byEmail(email))[0], any: users.holdsAny() },
     sessions: {
       ...sessions,
       byCookie: async (digest) => (await byCookie(digest))[0],
@@ -138,11 +138,12 @@ export function sqlStore(engine: SqlEngine): Store {
 const AFTER_ALL = '9'.repeat(32)
 
 interface SqlTable<R extends StoredRecord> extends Table<R> {
-  any(): Promise<boolean>
   all(): Promise<readonly R[]>
   /** Those with a value in `column`, or all of them: the last ids first. */
   newest(column?: string): (value: string, page: AuditPage) => Promise<readonly R[]>
   purge(now: number): Promise<number>
+  /** Whether it holds anything. */
+  holdsAny(): () => Promise<boolean>
   finder(column: string): (value: string) => Promise<readonly R[]>
 }
 
@@ -166,7 +167,6 @@ function sqlTable<R extends StoredRecord>(engine: SqlEngine, { name, keys }: Tab
   const select = builder.selectFrom(name).select([...RECORD_COLUMNS])
   const get = engine.prepare(select.where('id', '=', '').compile())
   const all = engine.prepare(select.orderBy('id').compile())
-  const first = engine.prepare(select.limit(sql.lit(1)).compile())
   const remove = engine.prepare(builder.deleteFrom(name).where('id', '=', '').compile())
   const ended = builder.selectFrom(name).select('id').where('expires_at', '<=', 0).limit(sql.lit(PURGE_ROWS))
   const purge = engine.prepare(builder.deleteFrom(name).where('id', 'in', ended).compile())
@@ -191,7 +191,6 @@ function sqlTable<R extends StoredRecord>(engine: SqlEngine, { name, keys }: Tab
       const values = written.map(columnValue(next, next.version + 1, bodyOf(next)))
       return (await swap.run([...values, next.id, next.version])) === 1
     },
-    any: async () => (await first.all([])).length > 0,
     all: async () => (await all.all([])).map((row) => recordOf<R>(row)),
     newest(column) {
       const meant = column === undefined ? select : select.where(column, '=', '')
@@ -204,6 +203,10 @@ function sqlTable<R extends StoredRecord>(engine: SqlEngine, { name, keys }: Tab
     },
     delete: async (id) => (await remove.run([id])) === 1,
     purge: (now) => purge.run([now]),
+    holdsAny() {
+      const first = engine.prepare(select.limit(sql.lit(1)).compile())
+      return async () => (await first.all([])).length > 0
+    },
     finder(column) {
       const find = engine.prepare(select.where(column, '=', '').orderBy('id').compile())
       return async (value) => (await find.all([value])).map((row) => recordOf<R>(row))
