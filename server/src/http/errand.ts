@@ -103,3 +103,8 @@ export function purposeOf(errand: Errand): Errand {
   } = errand
   return purpose
 }
+
+/** What somebody came for, without the page of the account that they were on meanwhile. */
+export function aboutDevice({ account: _, ...errand }: Errand): Errand {
+  return errand
+}

@@ -1,16 +1,15 @@
 // /link/device: which device asks, and the answer (RFC 8628 §3.3). A code is looked up for signed-in people only, and
 // belongs to the first account that brings it; a decision counts only for the request that this browser opened and saw.
-// What must be shown from elsewhere is device-standing.ts, what sign-in a device wants device-barrier.ts, what comes of an
-// answer device-answer.ts, the page that says how it ended device-outcome.ts.
+// What the page asks is device-question.ts, what must be shown from elsewhere device-standing.ts, what sign-in a device
+// wants device-barrier.ts, what comes of an answer device-answer.ts, the page that says how it ended device-outcome.ts.
 import { displayUserCode } from '@latchkey/shared'
-import { type DeviceModel, devicePage, langOf, linkPage, outcomePage } from '@latchkey/verifier-web'
-import type { FastifyInstance, FastifyReply, FastifyRequest } from 'fastify'
+import { linkPage, outcomePage } from '@latchkey/verifier-web'
+import type { FastifyInstance, FastifyRequest } from 'fastify'
 import { rememberOpened, type SignedIn } from '../accounts/sessions.ts'
 import type { UpstreamSettings } from '../accounts/upstream-settings.ts'
 import { reportRequest } from '../oauth/containment.ts'
-import { askNumber, MOST_WRONG_LETTERS, open } from '../oauth/device-request.ts'
+import { open } from '../oauth/device-request.ts'
 import { createGuesses } from '../oauth/guessing.ts'
-import { drawNumber, type Rung } from '../oauth/ladder.ts'
 import type { Form } from '../oauth/parameters.ts'
 import type { Provider } from '../oauth/provider.ts'
 import type { DeviceRequest } from '../oauth/records.ts'
@@ -18,10 +17,10 @@ import { update } from '../oauth/store.ts'
 import { networkOf } from '../oauth/throttle.ts'
 import { type Answered, createDeviceAnswers } from './device-answer.ts'
 import { createBarriers } from './device-barrier.ts'
-import { deviceModel } from './device-facts.ts'
 import { createDeviceOutcomes } from './device-outcome.ts'
+import { createDeviceQuestion } from './device-question.ts'
 import { createStanding } from './device-standing.ts'
-import type { Errand } from './errand.ts'
+import { aboutDevice } from './errand.ts'
 import { ownForm, PageProblem, type Pages } from './page-scope.ts'
 
 export function linkDeviceRoutes(
@@ -30,12 +29,13 @@ export function linkDeviceRoutes(
   pages: Pages,
   upstreams: readonly UpstreamSettings[],
 ): void {
-  const { clock, entropy } = provider.host
+  const { clock } = provider.host
   const { deviceRequests } = provider.store
   const guesses = createGuesses(clock)
   const standing = createStanding(provider)
   const barriers = createBarriers(provider, upstreams)
   const outcomes = createDeviceOutcomes(provider, pages, standing)
+  const question = createDeviceQuestion(provider, pages, { standing, barriers, outcomes })
   const answers = createDeviceAnswers(provider, standing, barriers)
 
   app.get('/link/device', async (request, reply) => {
@@ -50,7 +50,7 @@ export function linkDeviceRoutes(
       return opened === undefined ? pages.go(reply, '/link') : outcomes.showOutcome(request, reply, opened, signedIn)
     }
     const device = await deviceRequests.byUserCode(provider.vault.digest('user-code', userCode))
-    if (device !== undefined && device.id === opened?.id) return next(request, reply, device, signedIn)
+    if (device !== undefined && device.id === opened?.id) return question.ask(request, reply, device, signedIn)
 
     const keys = { account: signedIn.user.id, network: networkOf(request.ip) }
     const { wait, last } = guesses.take(keys)
@@ -65,7 +65,7 @@ export function linkDeviceRoutes(
       guesses.giveBack(keys)
       await rememberOpened(provider.store, signedIn.session, device.id)
       provider.news.publish(device.id, 'opened')
-      return next(request, reply, device, signedIn)
+      return question.ask(request, reply, device, signedIn)
     }
     if (last) provider.note({ event: 'many_wrong_codes' })
     pages.cookies.keep(reply, request.visitor, {})
@@ -88,7 +88,7 @@ export function linkDeviceRoutes(
     // Gone with its day.
     if (device === undefined) return pages.go(reply, '/link/device')
     const answered = await take(request, device, signedIn, form)
-    if (answered === 'format') return next(request, reply, device, signedIn, 'format')
+    if (answered === 'format') return question.ask(request, reply, device, signedIn, 'format')
     if (answered === 'decided') pages.cookies.keep(reply, request.visitor, {})
     return pages.go(reply, '/link/device')
   })
@@ -128,61 +128,4 @@ export function linkDeviceRoutes(
     const id = session.openedRequestId
     return id === undefined ? undefined : deviceRequests.get(id)
   }
-
-  /** The page of a device whose code this account brought, or what must come before it. */
-  async function next(
-    request: FastifyRequest,
-    reply: FastifyReply,
-    device: DeviceRequest,
-    signedIn: SignedIn,
-    problem?: 'format',
-  ) {
-    if (standing.stateOf(device, signedIn) !== 'open') return outcomes.showOutcome(request, reply, device, signedIn)
-    const barrier = await barriers.barrierFor(device, signedIn)
-    if (barrier === 'sign_in') {
-      const errand = aboutDevice(request.visitor.visit.errand)
-      const signInAfter = Math.max(clock.now(), signedIn.session.authenticatedAt + 1)
-      pages.cookies.keep(reply, request.visitor, { ...errand, signInAfter })
-      return pages.go(reply, '/sign-in')
-    }
-    if (barrier !== undefined) {
-      return outcomes.showEnd(request, reply, device, signedIn, { outcome: 'too_weak', ...barrier }, 403)
-    }
-    const rung = await standing.rungFor(request, device)
-    if (rung === 'block') return outcomes.showEnd(request, reply, device, signedIn, { outcome: 'elsewhere' }, 403)
-    const proof = await proofFor(device, rung, signedIn, problem)
-    // Decided in this very moment.
-    if (proof === 'closed') return pages.go(reply, '/link/device')
-    const client = await provider.clients.find(device.clientId)
-    const chrome = pages.chrome(request, device.id, device.clientId)
-    const model = deviceModel(provider, request, device, client, proof, langOf(chrome.locale))
-    return pages.show(reply, devicePage(chrome, model), problem === undefined ? 200 : 400)
-  }
-
-  async function proofFor(
-    device: DeviceRequest,
-    rung: Rung,
-    { user }: SignedIn,
-    problem: 'format' | undefined,
-  ): Promise<DeviceModel['proof'] | 'closed'> {
-    if (rung === 'letters') {
-      const left = MOST_WRONG_LETTERS - (device.wrongLetters ?? 0)
-      // Whoever comes after another account has typed nothing yet, though its tries are counted.
-      const slip = device.wrongLettersBy !== user.id ? undefined : left === 1 ? 'last' : 'wrong'
-      const said = problem ?? slip
-      return { kind: 'letters', ...(said && { problem: said }) }
-    }
-    if (rung !== 'number') return undefined
-    const drawn = device.number ?? drawNumber(entropy)
-    const asked = await update(deviceRequests, device.id, (current) => askNumber(current, drawn))
-    if (asked === undefined) return 'closed'
-    // The device reads off the record what its screen is to show.
-    if (asked.first) provider.news.publish(device.id, 'opened')
-    return { kind: 'number', choices: asked.number.choices }
-  }
-}
-
-/** What somebody came for, without the page of the account that they were on meanwhile. */
-function aboutDevice({ account: _, ...errand }: Errand): Errand {
-  return errand
 }

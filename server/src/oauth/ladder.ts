@@ -1,5 +1,5 @@
 // The ladder: what a person must show who is not on the device's own network (RFC 10027 §6.1.1). Pure; how the page asks
-// is ../http/link-device.ts, what comes of an answer is a step in device-request.ts.
+// is ../http/device-question.ts, what comes of an answer is a step in device-request.ts.
 import type { Entropy } from '@latchkey/shared'
 import type { Client, DeviceRequest, ScreenNumber } from './records.ts'
 
