@@ -4,6 +4,7 @@ import { afterEach, beforeEach, describe, expect, it } from 'vitest'
 import { HOME_DAYS, MOST_HOMES } from '../../server/src/accounts/home-networks.ts'
 import { setPassword } from '../../server/src/accounts/users.ts'
 import { appFrom } from '../support/authenticator-app.ts'
+import { fieldIn } from '../support/page-text.ts'
 import { addPasskey, questionIn } from '../support/passkey-pages.ts'
 import { softwarePasskey } from '../support/software-passkey.ts'
 import { EMAIL, type TestServer, testConfig, testServer } from '../support/test-server.ts'
@@ -79,7 +80,7 @@ describe('while strangers guess from several networks, a try a second', () => {
     const { body } = await owner.submit('/account/second-factor', {})
     const app = appFrom(body)
     const code = () => app.code(server.host.clock.now())
-    const key = /name="key" value="([^"]+)"/.exec(body)?.[1] ?? ''
+    const key = fieldIn(body, 'key')
     await owner.submit('/account/second-factor/on', { key, code: code() })
     const thief = newBrowser(STRANGERS[0] ?? '')
     await thief.signIn()

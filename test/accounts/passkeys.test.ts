@@ -3,6 +3,7 @@ import { afterEach, beforeEach, describe, expect, it } from 'vitest'
 import { addUser } from '../../server/src/accounts/users.ts'
 import { digestOf } from '../../server/src/oauth/vault.ts'
 import { type KeptLog, keptLog } from '../support/kept-log.ts'
+import { csrfIn, withoutTokens } from '../support/page-text.ts'
 import { addPasskey, questionIn, signInWith } from '../support/passkey-pages.ts'
 import { type SoftwarePasskey, softwarePasskey, type Twist } from '../support/software-passkey.ts'
 import { EMAIL, PASSWORD, type TestBrowser, type TestServer, testConfig, testServer } from '../support/test-server.ts'
@@ -27,8 +28,6 @@ afterEach(() => server.close())
 async function amrOf(browser: TestBrowser): Promise<readonly string[] | undefined> {
   return (await server.store.sessions.byCookie(digestOf(browser.cookies.get(SESSION) ?? '')))?.amr
 }
-
-const bare = (html: string) => html.replace(/(name="csrf" value|data-options)="[^"]+"/g, '')
 
 describe('signing in with a passkey', () => {
   it('LOG-05 UX-05 nobody types who they are; the errand goes on; a new session says what was done', async () => {
@@ -140,7 +139,7 @@ describe('signing in with a passkey', () => {
     await addPasskey(owner, passkey)
     const phone = server.browser()
     const page = await phone.open('/sign-in')
-    const csrf = /name="csrf" value="([^"]+)"/.exec(page.body)?.[1] ?? ''
+    const csrf = csrfIn(page.body)
     const credential = passkey.answer(questionIn(page.body))
     const cookie = `latchkey-visit=${phone.cookies.get('latchkey-visit')}`
     const send = () => server.post('/sign-in/passkey', { csrf, credential }, { cookie })
@@ -222,7 +221,7 @@ describe('signing in with a passkey', () => {
     await server.store.passkeys.delete(passkey.id)
     const removed = await signInWith(server.browser(), passkey)
     for (const page of [unknown, closed, removed]) {
-      expect([page.statusCode, bare(page.body)]).toEqual([403, bare(unknown.body)])
+      expect([page.statusCode, withoutTokens(page.body)]).toEqual([403, withoutTokens(unknown.body)])
     }
   })
 

@@ -9,7 +9,7 @@ import type { User } from '../../server/src/oauth/records.ts'
 import { type AuthenticatorApp, appFrom } from '../support/authenticator-app.ts'
 import { type KeptLog, keptLog } from '../support/kept-log.ts'
 import { type Mail, type MailServer, startMailServer } from '../support/mail-server.ts'
-import { textOf } from '../support/page-text.ts'
+import { csrfIn, fieldIn, textOf } from '../support/page-text.ts'
 import { addPasskey } from '../support/passkey-pages.ts'
 import { askForReset, resetConfig, resetPath, tokenIn } from '../support/reset-mail.ts'
 import { softwarePasskey } from '../support/software-passkey.ts'
@@ -246,7 +246,7 @@ describe('the address in it', () => {
     expect((await server.browser().submit('/reset-password/new', { csrf: '' })).statusCode).toBe(403)
     // The form of one message is not sent for another, opened since in a second tab.
     const { body } = await person.get('/reset-password/new')
-    const [, csrf = ''] = /name="csrf" value="([^"]+)"/.exec(body) ?? []
+    const csrf = csrfIn(body)
     await opened(person)
     expect((await person.submit('/reset-password/new', { csrf, password: NEW_PASSWORD })).statusCode).toBe(403)
     expect(await signsIn(PASSWORD)).toBe(true)
@@ -343,7 +343,7 @@ describe('beside a second factor', () => {
     await owner.open('/account/second-factor')
     const { body } = await owner.submit('/account/second-factor', {})
     app = appFrom(body)
-    const key = /name="key" value="([^"]+)"/.exec(body)?.[1] ?? ''
+    const key = fieldIn(body, 'key')
     await owner.submit('/account/second-factor/on', { key, code: app.code(server.host.clock.now()) })
     await arrived(1)
     await server.host.advance(MINUTE)

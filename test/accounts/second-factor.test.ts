@@ -4,7 +4,7 @@ import { digitsIn, newRecoveryCodes, stepOf } from '../../server/src/accounts/se
 import { digestOf } from '../../server/src/oauth/vault.ts'
 import { type AuthenticatorApp, appFrom } from '../support/authenticator-app.ts'
 import { type KeptLog, keptLog } from '../support/kept-log.ts'
-import { textOf } from '../support/page-text.ts'
+import { fieldIn, textOf } from '../support/page-text.ts'
 import { addPasskey, signInWith } from '../support/passkey-pages.ts'
 import { signedIn } from '../support/signed-in.ts'
 import { softwarePasskey } from '../support/software-passkey.ts'
@@ -36,7 +36,6 @@ const now = () => server.host.clock.now()
 const events = (name: string) => log.events().filter(({ event }) => event === name)
 const codesIn = (html: string) =>
   [...html.matchAll(/<li>(\d{4}) (\d{4}) (\d{4})<\/li>/g)].map(([, ...parts]) => parts.join(''))
-const fieldIn = (html: string, name: string) => new RegExp(`name="${name}" value="([^"]+)"`).exec(html)?.[1] ?? ''
 const factorNow = async () => (await server.store.users.get(server.user.id))?.secondFactor
 
 async function setUp(browser = owner): Promise<{ readonly app: AuthenticatorApp; readonly codes: readonly string[] }> {

@@ -8,7 +8,7 @@ import { earnsOneOf } from '../../server/src/oauth/acr.ts'
 import type { Passkey } from '../../server/src/oauth/records.ts'
 import { digestOf } from '../../server/src/oauth/vault.ts'
 import { appFrom } from '../support/authenticator-app.ts'
-import { textOf } from '../support/page-text.ts'
+import { fieldIn, textOf } from '../support/page-text.ts'
 import { addPasskey, questionIn } from '../support/passkey-pages.ts'
 import { softwarePasskey } from '../support/software-passkey.ts'
 import { EMAIL, PASSWORD, type TestBrowser, type TestServer, testConfig, testServer } from '../support/test-server.ts'
@@ -87,7 +87,7 @@ describe('an account that has nothing strong enough', () => {
     await browser.open('/account/second-factor')
     const page = await browser.submit('/account/second-factor', {})
     const app = appFrom(page.body)
-    const key = /name="key" value="([^"]+)"/.exec(page.body)?.[1] ?? ''
+    const key = fieldIn(page.body, 'key')
     await browser.submit('/account/second-factor/on', { key, code: app.code(server.host.clock.now()) })
     await browser.open('/account/second-factor/recovery-codes')
     const kept = await browser.submit('/account/second-factor/recovery-codes/kept', {})

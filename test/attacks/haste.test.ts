@@ -4,6 +4,7 @@ import { afterEach, expect, it } from 'vitest'
 import { appFrom } from '../support/authenticator-app.ts'
 import { fakeHost } from '../support/fake-host.ts'
 import { fakeUpstream, upstreamEntry } from '../support/fake-upstream.ts'
+import { fieldIn } from '../support/page-text.ts'
 import { type TestBrowser, type TestServer, testConfig, testServer } from '../support/test-server.ts'
 
 let server: TestServer
@@ -38,7 +39,7 @@ it('LOG-05 one code of an app, and one recovery code, in five browsers at once: 
   await owner.open('/account/second-factor')
   const page = await owner.submit('/account/second-factor', {})
   const app = appFrom(page.body)
-  const key = /name="key" value="([^"]+)"/.exec(page.body)?.[1] ?? ''
+  const key = fieldIn(page.body, 'key')
   await owner.submit('/account/second-factor/on', { key, code: app.code(server.host.clock.now()) })
   const shown = await owner.open('/account/second-factor/recovery-codes')
   const recovery = /<li>(\d{4} \d{4} \d{4})<\/li>/.exec(shown.body)?.[1] ?? ''

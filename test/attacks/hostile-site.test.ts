@@ -7,6 +7,7 @@ import { digestOf } from '../../server/src/oauth/vault.ts'
 import { launchBrowser } from '../support/browser.ts'
 import { freePort } from '../support/free-port.ts'
 import { formTo, type HostileSite, hostileSite } from '../support/hostile-site.ts'
+import { csrfIn } from '../support/page-text.ts'
 import { type Route, routesOf } from '../support/routes.ts'
 import { EMAIL, PASSWORD, type TestServer, testServer } from '../support/test-server.ts'
 import { type WholeAccount, wholeAccount, wholeConfig } from '../support/whole-account.ts'
@@ -66,9 +67,8 @@ const routesBy = (method: string) =>
 const isOfPages = ({ url }: Route) => !FROM_ANYWHERE.includes(url) && !PROTOCOL.test(url)
 /** As if it had leaked: the token of the page of the device, and the one of all other forms. */
 async function leakedTokens() {
-  const tokenOn = async (path: string) =>
-    /name="csrf" value="([^"]+)"/.exec((await account.browser.open(path)).body)?.[1]
-  const [device = '', plain = ''] = [await tokenOn('/link/device'), await tokenOn('/account/password')]
+  const tokenOn = async (path: string) => csrfIn((await account.browser.open(path)).body)
+  const [device, plain] = [await tokenOn('/link/device'), await tokenOn('/account/password')]
   return { device, plain }
 }
 

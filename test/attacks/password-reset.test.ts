@@ -1,14 +1,15 @@
 // Somebody makes "Forgot your password?" work for them: to learn who has an account, to fill a mailbox, or to get in by a
 // token that they guess, find, keep, or have sent to a place of theirs. How it is meant to go:
 // ../accounts/password-reset.test.ts.
-import type { LightMyRequestResponse } from 'fastify'
 import { afterEach, beforeEach, describe, expect, it } from 'vitest'
 import { RESET_ASKS, readReset } from '../../server/src/accounts/password-reset.ts'
 import { setPassword } from '../../server/src/accounts/users.ts'
 import type { User } from '../../server/src/oauth/records.ts'
 import { type MailServer, startMailServer } from '../support/mail-server.ts'
+import { csrfIn, withoutTokens } from '../support/page-text.ts'
 import { askForReset, resetConfig, resetPath, tokenIn, vaultOf } from '../support/reset-mail.ts'
 import { EMAIL, ISSUER, PASSWORD, type TestBrowser, type TestServer, testServer } from '../support/test-server.ts'
+import { told } from '../support/told.ts'
 
 const MINUTE = 60_000
 const NOBODY = 'nobody@example.com'
@@ -65,17 +66,6 @@ describe('nobody learns who has an account', () => {
     }
     return [NOBODY, EMAIL, ...Object.keys(kinds).map((name) => `${name}@example.com`)]
   }
-  /** All of an answer but what is new in each. */
-  function told({ statusCode, headers, body, cookies }: LightMyRequestResponse, email: string) {
-    const { date: _date, 'set-cookie': _cookies, 'content-length': _length, ...rest } = headers
-    return {
-      statusCode,
-      headers: rest,
-      cookies: cookies.map(({ value, ...attributes }) => ({ ...attributes, size: value.length })),
-      body: body.replaceAll(email, 'ADDRESS').replace(/name="csrf" value="[^"]+"/g, ''),
-    }
-  }
-
   it('LOG-03 LOG-04 by the answer, by how often it may be asked, nor by the waiting that follows', async () => {
     const seen = []
     for (const email of await addresses()) {
@@ -213,12 +203,11 @@ describe('a token', () => {
       // Ana's secret for another account.
       `/reset-password/${tokenIn(server, { userId: other.id, secret })}`,
     ]
-    const bare = (body: string) => body.replace(/name="csrf" value="[^"]+"/g, '')
     for (const one of made) {
       const person = stranger()
       const page = await person.open(one)
-      expect([one, page.statusCode, bare(page.body)]).toEqual([one, 404, bare(none.body)])
-      const answer = await choose(person, NEW_PASSWORD, { csrf: csrfOf((await person.open('/reset-password')).body) })
+      expect([one, page.statusCode, withoutTokens(page.body)]).toEqual([one, 404, withoutTokens(none.body)])
+      const answer = await choose(person, NEW_PASSWORD, { csrf: csrfIn((await person.open('/reset-password')).body) })
       expect([one, answer.statusCode]).toEqual([one, 404])
     }
     expect((await stored()).passwordHash).toBe(server.user.passwordHash)
@@ -230,7 +219,6 @@ describe('a token', () => {
     if (reset === undefined) throw new Error('no token')
     return reset.secret
   }
-  const csrfOf = (body: string) => /name="csrf" value="([^"]+)"/.exec(body)?.[1] ?? ''
 
   it('is good once: not again, not in the page that was open, not by the back button', async () => {
     const path = await sentPath()
@@ -296,7 +284,7 @@ describe('a token', () => {
     expect(page.body).toContain(`value="${EMAIL}"`)
     expect(bo.cookies.get('latchkey-session')).toBe(session)
     const foreign = { 'sec-fetch-site': 'same-site' }
-    const fields = { csrf: csrfOf(page.body), password: NEW_PASSWORD }
+    const fields = { csrf: csrfIn(page.body), password: NEW_PASSWORD }
     expect((await bo.submit('/reset-password/new', fields, foreign)).statusCode).toBe(403)
     expect((await bo.get('/account')).statusCode).toBe(200)
   })

@@ -7,6 +7,7 @@ import type { User } from '../../server/src/oauth/records.ts'
 import { type AuthenticatorApp, appFrom } from '../support/authenticator-app.ts'
 import { fakeHost } from '../support/fake-host.ts'
 import { type FakeUpstream, fakeUpstream, upstreamEntry } from '../support/fake-upstream.ts'
+import { csrfIn, fieldIn } from '../support/page-text.ts'
 import { addPasskey } from '../support/passkey-pages.ts'
 import { softwarePasskey } from '../support/software-passkey.ts'
 import { EMAIL, PASSWORD, type TestBrowser, type TestServer, testConfig, testServer } from '../support/test-server.ts'
@@ -80,7 +81,7 @@ describe('who knows the old password', () => {
       await owner.open('/account/second-factor')
       const page = await owner.submit('/account/second-factor', {})
       app = appFrom(page.body)
-      const key = /name="key" value="([^"]+)"/.exec(page.body)?.[1] ?? ''
+      const key = fieldIn(page.body, 'key')
       await owner.submit('/account/second-factor/on', { key, code: app.code(server.host.clock.now()) })
       await server.host.advance(MINUTE)
     })
@@ -216,7 +217,7 @@ describe('who has a browser of the owner', () => {
   async function renewed(browser: TestBrowser): Promise<void> {
     await browser.open('/account/second-factor')
     const page = await browser.submit('/account/second-factor', {})
-    const key = /name="key" value="([^"]+)"/.exec(page.body)?.[1] ?? ''
+    const key = fieldIn(page.body, 'key')
     const code = appFrom(page.body).code(server.host.clock.now())
     const on = await browser.submit('/account/second-factor/on', { key, code })
     expect(on.headers.location).toBe('/account/second-factor/recovery-codes')
@@ -323,7 +324,7 @@ describe('who comes next to a shared browser', () => {
       const browser = server.browser()
       await browser.open('/sign-in')
       const before = browser.cookies.get('latchkey-visit') ?? ''
-      const anonymous = /name="csrf" value="([^"]+)"/.exec((await browser.open('/sign-in')).body)?.[1] ?? ''
+      const anonymous = csrfIn((await browser.open('/sign-in')).body)
       await browser.submit('/sign-in', { email: EMAIL, password: PASSWORD })
       browser.cookies.set('latchkey-visit', before)
       await browser.open(path === '/sign-out' ? '/link' : path === '/logout/confirm' ? '/logout' : path)

@@ -1,13 +1,14 @@
 // Somebody goes through addresses to learn which of them have an account here, and of what kind. Everything that an answer
 // says is held against what it says for an address that nobody has: status, page, headers, cookies and their size. That
 // the work is the same, and the waiting over days, is in ../negative/passwords.test.ts.
-import type { LightMyRequestResponse } from 'fastify'
 import { afterEach, beforeEach, describe, expect, it } from 'vitest'
 import type { User } from '../../server/src/oauth/records.ts'
 import { appFrom } from '../support/authenticator-app.ts'
+import { fieldIn } from '../support/page-text.ts'
 import { addPasskey, questionIn } from '../support/passkey-pages.ts'
 import { softwarePasskey } from '../support/software-passkey.ts'
 import { EMAIL, PASSWORD, type TestServer, testConfig, testServer } from '../support/test-server.ts'
+import { told } from '../support/told.ts'
 
 const NOBODY = 'nobody@example.com'
 /** An address without an account, as long as this one: what was typed is in the visit, whose size is looked at. */
@@ -31,17 +32,6 @@ beforeEach(async () => {
   users = [EMAIL, ...Object.keys(kinds).map((name) => `${name}@example.com`)]
 })
 afterEach(() => server.close())
-
-/** All of an answer but what is new in each: tokens, challenges, the visit’s name; the address is the asker’s own word. */
-function told({ statusCode, headers, body, cookies }: LightMyRequestResponse, email: string) {
-  const { date: _date, 'set-cookie': _cookies, 'content-length': _length, ...rest } = headers
-  return {
-    statusCode,
-    headers: rest,
-    cookies: cookies.map(({ value, ...attributes }) => ({ ...attributes, size: value.length })),
-    body: body.replaceAll(email, 'ADDRESS').replace(/(name="csrf" value|data-options)="[^"]+"/g, ''),
-  }
-}
 
 let networks = 0
 const stranger = () => server.browser({ 'x-forwarded-for': `198.51.100.${++networks % 250}` })
@@ -76,7 +66,7 @@ describe('an address that has an account is answered like one that has none', ()
     await owner.signIn()
     await owner.open('/account/second-factor')
     const { body } = await owner.submit('/account/second-factor', {})
-    const key = /name="key" value="([^"]+)"/.exec(body)?.[1] ?? ''
+    const key = fieldIn(body, 'key')
     await owner.submit('/account/second-factor/on', { key, code: appFrom(body).code(server.host.clock.now()) })
     const answers = []
     for (const email of [nobodyLike(EMAIL), EMAIL]) {

@@ -6,6 +6,7 @@ import type { InjectOptions, LightMyRequestResponse } from 'fastify'
 import { afterAll, describe, expect, it } from 'vitest'
 import { PAGE_HEADERS } from '../../server/src/http/page-scope.ts'
 import { keptLog } from '../support/kept-log.ts'
+import { csrfIn } from '../support/page-text.ts'
 import { routesOf } from '../support/routes.ts'
 import { signedIn } from '../support/signed-in.ts'
 import { EMAIL, ISSUER, LIBRARY, SECRETS, testConfig, testServer } from '../support/test-server.ts'
@@ -122,8 +123,7 @@ async function truths(): Promise<Truths> {
   await browser.open(`/link?user_code=${linked.user_code}`)
   await browser.submit('/link/device', { answer: 'approve' })
   const tokens = (await server.poll(linked.device_code)).json()
-  const csrfOf = async (path: string) =>
-    /name="csrf" value="([^"]+)"/.exec((await browser.open(path)).body)?.[1] ?? CANARY
+  const csrfOf = async (path: string) => csrfIn((await browser.open(path)).body) || CANARY
   const { user_code, device_code } = await server.start()
   const forms = [await csrfOf('/link'), await csrfOf(`/link?user_code=${user_code}`)]
   return {

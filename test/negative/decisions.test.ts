@@ -5,7 +5,7 @@ import { afterEach, beforeEach, describe, expect, it } from 'vitest'
 import { digestOf } from '../../server/src/oauth/vault.ts'
 import { fakeHost } from '../support/fake-host.ts'
 import { keptLog } from '../support/kept-log.ts'
-import { titleOf } from '../support/page-text.ts'
+import { csrfIn, titleOf } from '../support/page-text.ts'
 import { signedIn } from '../support/signed-in.ts'
 import { createStoredClient } from '../support/stored-client.ts'
 import { removeFolder, temporaryFolder } from '../support/temporary-folder.ts'
@@ -122,7 +122,7 @@ describe('deciding', () => {
     const [first, second] = [await server.start(), await server.start()]
     const browser = await looking('bo@example.com', first.user_code)
     const oldPage = await browser.get('/link/device')
-    const csrf = /name="csrf" value="([^"]+)"/.exec(oldPage.body)?.[1] ?? ''
+    const csrf = csrfIn(oldPage.body)
     await browser.open(`/link?user_code=${second.user_code}`)
     const refused = await browser.submit('/link/device', { csrf, answer: 'approve' })
     expect(refused.statusCode).toBe(403)

@@ -1,6 +1,7 @@
 import { afterEach, beforeEach, describe, expect, it, vi } from 'vitest'
 import { passwordProblem, SHORTEST_WITH_FACTOR } from '../../server/src/accounts/password-rules.ts'
 import { hashPassword, verifyPassword } from '../../server/src/accounts/passwords.ts'
+import { withoutTokens } from '../support/page-text.ts'
 import { EMAIL, PASSWORD, type TestServer, testConfig, testServer } from '../support/test-server.ts'
 
 // The real argon2, watched: how much work there is, and how much at once. Spared: no work is done, and none is right.
@@ -119,9 +120,7 @@ describe('signing in', () => {
       const before = { ...work }
       const answer = await server.browser().signIn(email, password)
       expect(answer.cookies.map(({ name }) => name)).not.toContain('latchkey-session')
-      const body = answer.body
-        .replaceAll(`value="${email}"`, 'value="EMAIL"')
-        .replace(/(name="csrf" value|data-options)="[^"]+"/g, '')
+      const body = withoutTokens(answer.body.replaceAll(`value="${email}"`, 'value="EMAIL"'))
       seen.push([answer.statusCode, work.verifies - before.verifies, work.hashes - before.hashes, body])
     }
     for (const one of seen) expect(one.slice(0, 3)).toEqual([403, 1, 0])
@@ -165,8 +164,7 @@ describe('signing in', () => {
     let clients = 0
     const stranger = () =>
       server.browser({ 'x-forwarded-for': `198.51.${Math.floor(++clients / 250)}.${clients % 250}` })
-    const bare = (body: string, email: string) =>
-      body.replaceAll(email, 'EMAIL').replace(/(name="csrf" value|data-options)="[^"]+"/g, '')
+    const bare = (body: string, email: string) => withoutTokens(body.replaceAll(email, 'EMAIL'))
 
     // Hundreds of passwords, all wrong: they are counted, and nobody waits for their hashes.
     afterEach(() => {

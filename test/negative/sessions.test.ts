@@ -1,6 +1,7 @@
 import { STYLESHEET } from '@latchkey/verifier-web'
 import { afterAll, afterEach, beforeAll, beforeEach, describe, expect, it } from 'vitest'
 import { digestOf } from '../../server/src/oauth/vault.ts'
+import { csrfIn } from '../support/page-text.ts'
 import { sendRaw } from '../support/raw-http.ts'
 import { signedIn } from '../support/signed-in.ts'
 import { EMAIL, PASSWORD, type TestBrowser, type TestServer, testConfig, testServer } from '../support/test-server.ts'
@@ -147,7 +148,7 @@ describe('browser sessions', () => {
     await browser.open(path === '/sign-in' ? path : `/link?user_code=${user_code}`)
     const fields = { email: EMAIL, password: PASSWORD, user_code, answer: 'approve' }
     const stranger = await server.browser().get('/link')
-    const foreign = /name="csrf" value="([^"]+)"/.exec(stranger.body)?.[1] ?? 'missing'
+    const foreign = csrfIn(stranger.body)
     for (const csrf of ['', 'x', foreign]) {
       const refused = await browser.submit(path, { ...fields, csrf })
       expect([refused.statusCode, refused.headers.location]).toEqual([403, undefined])
@@ -160,7 +161,7 @@ describe('browser sessions', () => {
   it('SES-02 the token is of one session: what was good before signing in is not after', async () => {
     const browser = server.browser()
     const page = await browser.open('/sign-in')
-    const csrf = /name="csrf" value="([^"]+)"/.exec(page.body)?.[1] ?? ''
+    const csrf = csrfIn(page.body)
     await browser.submit('/sign-in', { email: EMAIL, password: PASSWORD })
     expect((await browser.submit('/sign-out', { csrf })).statusCode).toBe(403)
     expect(await accountShown(browser)).toBe(true)

@@ -2,7 +2,7 @@
 import { localeOf, UI_LOCALES } from '@latchkey/verifier-web'
 import { afterEach, beforeEach, describe, expect, it } from 'vitest'
 import { authorizeUrl, CODE_CLIENTS } from '../support/code-flow.ts'
-import { textOf, titleOf } from '../support/page-text.ts'
+import { csrfIn, textOf, titleOf } from '../support/page-text.ts'
 import { EMAIL, type TestBrowser, type TestServer, testConfig, testServer } from '../support/test-server.ts'
 
 let server: TestServer
@@ -20,7 +20,6 @@ beforeEach(async () => {
 })
 afterEach(() => server.close())
 
-const tokenIn = (html: string) => /name="csrf" value="([^"]+)"/.exec(html)?.[1] ?? ''
 /** What proves what the form is for, and what only shows whose it is. */
 const halvesOf = (token: string) => [token.slice(0, token.length / 2), token.slice(token.length / 2)] as const
 const OLD = 'This page is out of date'
@@ -34,7 +33,7 @@ describe('a page that is not good any more', () => {
       ['/link/device', { answer: 'approve' }],
       ['/sign-out', {}],
     ] as const) {
-      const page = await person.submit(path, { ...fields, csrf: tokenIn(body) })
+      const page = await person.submit(path, { ...fields, csrf: csrfIn(body) })
       expect([page.statusCode, titleOf(page.body)]).toEqual([403, 'You opened another code since'])
       expect(page.body).toContain('<a href="/link">')
     }
@@ -50,7 +49,7 @@ describe('a page that is not good any more', () => {
   it('SES-02 of a code, from another sign-in or without a token: the token says nothing of why', async () => {
     const { user_code } = await server.start()
     const { body } = await person.open(`/link?user_code=${user_code}`)
-    const [proof, own] = halvesOf(tokenIn(body))
+    const [proof, own] = halvesOf(csrfIn(body))
     person.cookies.clear()
     await person.signIn()
     await person.open(`/link?user_code=${(await server.start()).user_code}`)
@@ -64,7 +63,7 @@ describe('a page that is not good any more', () => {
   it('SES-02 what shows that a page is of this visitor opens no form by itself', async () => {
     const { user_code } = await server.start()
     const { body } = await person.open(`/link?user_code=${user_code}`)
-    const [proof, own] = halvesOf(tokenIn(body))
+    const [proof, own] = halvesOf(csrfIn(body))
     for (const csrf of [own, own + own, `x${own}`]) {
       expect((await person.submit('/link/device', { answer: 'approve', csrf })).statusCode).toBe(403)
       expect((await person.submit('/account/sign-out', { answer: 'yes', csrf })).statusCode).toBe(403)
@@ -102,7 +101,7 @@ describe('a page that is not good any more', () => {
     await person.signIn()
     const first = await person.open(authorizeUrl())
     await person.open(authorizeUrl())
-    const other = await person.submit('/authorize/consent', { answer: 'approve', csrf: tokenIn(first.body) })
+    const other = await person.submit('/authorize/consent', { answer: 'approve', csrf: csrfIn(first.body) })
     expect([other.statusCode, titleOf(other.body)]).toEqual([403, OLD])
     const before = new Map(person.cookies)
     await person.open('/authorize/continue')
@@ -125,8 +124,8 @@ describe('a page that is not good any more', () => {
     await person.submit(`${path}/remove`, { answer: 'yes' })
     const answers = [
       await person.open(path),
-      await person.submit(`${path}/remove`, { answer: 'yes', csrf: tokenIn(page.body) }),
-      await person.submit(path, { name: 'x', csrf: tokenIn(page.body) }),
+      await person.submit(`${path}/remove`, { answer: 'yes', csrf: csrfIn(page.body) }),
+      await person.submit(path, { name: 'x', csrf: csrfIn(page.body) }),
       await person.open('/account/apps/none'),
       await person.open('/account/nowhere'),
     ]

@@ -11,7 +11,7 @@ import {
   HOME,
   type Started,
 } from '../support/elsewhere.ts'
-import { titleOf } from '../support/page-text.ts'
+import { csrfIn, titleOf } from '../support/page-text.ts'
 import { EMAIL, PASSWORD, type TestBrowser } from '../support/test-server.ts'
 
 const WARNING = 'Nobody from support will ever ask for this.'
@@ -126,7 +126,7 @@ describe('from elsewhere, without a proof', () => {
       const started = await place.start(policy, { shows })
       const browser = await place.person('bo', HOME)
       const page = await open(browser, started)
-      const csrf = /name="csrf" value="([^"]+)"/.exec(page.body)?.[1] ?? ''
+      const csrf = csrfIn(page.body)
       const say = (value: string) => browser.submit('/link/device', { csrf, answer: value }, from(AWAY))
       expect((await say('approve')).headers.location).toBe('/link/device')
       expect(await place.record(started)).toMatchObject({ state: 'pending' })
@@ -478,7 +478,7 @@ describe('letters, where no number can be shown', () => {
     const [shown, typed] = [await place.start('match'), await place.start('match')]
     const browser = await place.person()
     const page = await open(browser, shown)
-    const csrf = /name="csrf" value="([^"]+)"/.exec(page.body)?.[1] ?? ''
+    const csrf = csrfIn(page.body)
     await browser.open('/link')
     await browser.submit('/link', { user_code: typed.user_code })
     await answer(browser, { csrf, answer: 'approve' })

@@ -17,7 +17,7 @@ import {
   type Started,
 } from '../support/elsewhere.ts'
 import { fakeHost } from '../support/fake-host.ts'
-import { titleOf } from '../support/page-text.ts'
+import { csrfIn, titleOf } from '../support/page-text.ts'
 import { serverTerminal } from '../support/server-terminal.ts'
 import { removeFolder, temporaryFolder } from '../support/temporary-folder.ts'
 import { ISSUER, type TestBrowser } from '../support/test-server.ts'
@@ -34,7 +34,6 @@ afterEach(() => place.server.close())
 const events = (name: string) => place.log.events(name)
 const bring = (browser: TestBrowser, { user_code }: Started) => browser.open(`/link?user_code=${user_code}`)
 const answer = (browser: TestBrowser, value: string) => browser.submit('/link/device', { answer: value })
-const tokenOn = ({ body }: { readonly body: string }) => /name="csrf" value="([^"]+)"/.exec(body)?.[1] ?? ''
 const starts = async (fields: Record<string, string>, address: string) =>
   (await place.server.post('/device_authorization', fields, from(address))).statusCode
 
@@ -145,7 +144,7 @@ describe('report = contain', () => {
   it('DEV-22 NEG-08 what was allowed is not reported any more: nothing changes, nothing is frozen', async () => {
     const started = await place.start(CLIENT)
     const browser = await place.person('bo')
-    const csrf = tokenOn(await bring(browser, started))
+    const csrf = csrfIn((await bring(browser, started)).body)
     await answer(browser, 'approve')
     const before = await place.record(started)
     expect((await browser.open('/link/device')).body).not.toContain('value="report"')
@@ -163,7 +162,7 @@ describe('report = contain', () => {
   it('DEV-22 NEG-08 reported, back, approve: it stays refused', async () => {
     const started = await place.start(CLIENT)
     const victim = await place.person('victim')
-    const csrf = tokenOn(await bring(victim, started))
+    const csrf = csrfIn((await bring(victim, started)).body)
     await answer(victim, 'report')
     await victim.submit('/link/device', { csrf, answer: 'approve' })
     await victim.submit('/link/device', { csrf, answer: 'deny' })
@@ -293,7 +292,7 @@ describe('a report after a no', () => {
   it('DEV-22 NEG-08 twice, from two tabs at once and by the old form is one report; no answer changes it any more', async () => {
     const started = await place.start(CLIENT)
     const { victim, page } = await refused(started)
-    const csrf = tokenOn(page)
+    const csrf = csrfIn(page.body)
     const say = (said: string) => victim.submit('/link/device', { csrf, answer: said })
     await Promise.all([say('report'), say('report'), say('report')])
     const after = await place.record(started)
@@ -306,7 +305,7 @@ describe('a report after a no', () => {
   it('DEV-22 NEG-16 no other account, no session that did not open the code, and no other site reports it', async () => {
     const started = await place.start(CLIENT)
     const { victim, page, before } = await refused(started)
-    const csrf = tokenOn(page)
+    const csrf = csrfIn(page.body)
     const forged = { csrf, answer: 'report' }
     for (const name of ['stranger', 'victim']) {
       const other = await place.person(name)
@@ -321,7 +320,7 @@ describe('a report after a no', () => {
       [forged, { 'sec-fetch-site': 'cross-site' }],
       [forged, { origin: 'https://evil.example' }],
       [{ answer: 'report', csrf: 'forged' }, {}],
-      [{ answer: 'report', csrf: tokenOn(await victim.open('/account/password')) }, {}],
+      [{ answer: 'report', csrf: csrfIn((await victim.open('/account/password')).body) }, {}],
     ] as const) {
       expect((await victim.submit('/link/device', fields, headers)).statusCode).toBe(403)
     }

@@ -11,6 +11,7 @@ import {
   VERIFIER,
   WEB_CALLBACK,
 } from '../support/code-flow.ts'
+import { csrfIn } from '../support/page-text.ts'
 import { basic, ISSUER, SECRETS, type TestServer, testConfig, testServer } from '../support/test-server.ts'
 
 const WEB = basic('web', SECRETS.REPORTS_SECRET)
@@ -219,7 +220,7 @@ describe('RFC 6749 §4.1: the authorization code flow', () => {
       await browser.open(authorizeUrl({ prompt: 'consent', scope: 'openid' }))
       await browser.signIn()
       const first = await browser.open('/authorize/continue')
-      const token = /name="csrf" value="([^"]+)"/.exec(first.body)?.[1] ?? ''
+      const token = csrfIn(first.body)
       await browser.open(authorizeUrl({ prompt: 'consent', scope: 'openid library:write' }))
       expect((await browser.submit('/authorize/consent', { answer: 'approve', csrf: token })).statusCode).toBe(403)
       const cross = { 'sec-fetch-site': 'cross-site' }

@@ -1,6 +1,7 @@
 // A browser without scripts, over real HTTP: keeps cookies, follows redirects, sends the forms of the pages it saw.
 // Its twin for a server in the same process is in test-server.ts.
 import { cookieFetch } from './cookie-fetch.ts'
+import { csrfIn } from './page-text.ts'
 import { EMAIL, encode, PASSWORD } from './test-server.ts'
 
 export interface HttpPage {
@@ -25,7 +26,7 @@ export function httpBrowser(origin: string): HttpBrowser {
   const send = async (path: string, init: RequestInit): Promise<HttpPage> => {
     const answer = await ask(new URL(path, origin), init)
     const html = await answer.text()
-    csrf = /name="csrf" value="([^"]+)"/.exec(html)?.[1] ?? csrf
+    csrf = csrfIn(html) || csrf
     return { status: answer.status, html, location: answer.headers.get('location') ?? undefined }
   }
   const expectStatus = (page: HttpPage, status: number, what: string) => {

@@ -9,6 +9,7 @@ import type { SigningKey, User } from '../../server/src/oauth/records.ts'
 import type { Store } from '../../server/src/oauth/store.ts'
 import type { Every } from '../../server/src/ops/interval.ts'
 import { type FakeHost, fakeHost } from './fake-host.ts'
+import { csrfIn } from './page-text.ts'
 
 export const ISSUER = 'http://localhost:8080'
 export const LIBRARY = 'https://library.example.com'
@@ -196,7 +197,7 @@ function testBrowser(app: FastifyInstance, headers: Headers = {}): TestBrowser {
       if (cookie.value === '') cookies.delete(cookie.name)
       else cookies.set(cookie.name, cookie.value)
     }
-    csrf = /name="csrf" value="([^"]+)"/.exec(answer.body)?.[1] ?? csrf
+    csrf = csrfIn(answer.body) || csrf
     return answer
   }
   const jar = () => ({ ...headers, cookie: [...cookies].map(([name, value]) => `${name}=${value}`).join('; ') })
