@@ -11,6 +11,7 @@ import { accountRoutes } from './http/account.ts'
 import { accountDeviceRoutes } from './http/account-devices.ts'
 import { accountPasskeyRoutes } from './http/account-passkeys.ts'
 import { passwordRoutes } from './http/account-password.ts'
+import { recoveryCodeRoutes } from './http/account-recovery-codes.ts'
 import { secondFactorRoutes } from './http/account-second-factor.ts'
 import { accountSessionRoutes } from './http/account-sessions.ts'
 import { authorizeRoutes } from './http/authorize.ts'
@@ -226,6 +227,7 @@ export async function buildApp(parts: Parts): Promise<FastifyInstance> {
       codeRoutes(scope, provider, pages, door)
       accountPasskeyRoutes(scope, provider, pages, passkeys)
       secondFactorRoutes(scope, provider, pages, config.name, config.upstreams)
+      recoveryCodeRoutes(scope, provider, pages)
       const passwords = createNewPasswords(provider, config.name)
       passwordRoutes(scope, provider, pages, door, passwords)
       if (answer !== undefined)

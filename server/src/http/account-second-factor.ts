@@ -1,6 +1,6 @@
 // /account/second-factor: codes of an app after what is no two factors by itself. Setting it up stores nothing until a
 // code of the app fits.
-import { factorPage, factorSetupPage, recoveryCodesPage, type Square } from '@latchkey/verifier-web'
+import { factorPage, factorSetupPage, type Square } from '@latchkey/verifier-web'
 import type { FastifyInstance, FastifyReply, FastifyRequest } from 'fastify'
 import QRCode from 'qrcode'
 import {
@@ -9,21 +9,19 @@ import {
   keyUri,
   newRecoveryCodes,
   newSecret,
-  recoveryDigests,
   secondFactorOf,
   stepOf,
 } from '../accounts/second-factor.ts'
-import type { SignedIn } from '../accounts/sessions.ts'
 import type { UpstreamSettings } from '../accounts/upstream-settings.ts'
 import { upstreamsOf } from '../accounts/ways-in.ts'
 import type { AccountEvent, Provider } from '../oauth/provider.ts'
 import type { User } from '../oauth/records.ts'
 import { update } from '../oauth/store.ts'
+import { codesToKeep, goRecoveryCodes, RECOVERY_CODES } from './account-recovery-codes.ts'
 import { goSignIn, signedInJustNow } from './account-scope.ts'
 import { ownForm, type Pages } from './page-scope.ts'
 
 const PATH = '/account/second-factor'
-const CODES = `${PATH}/recovery-codes`
 /** So long a key that nobody has confirmed may wait in its page. */
 const SETUP_MS = 30 * 60 * 1000
 
@@ -76,7 +74,7 @@ export function secondFactorRoutes(
   app.get(PATH, async (request, reply) => {
     const { signedIn, visit } = request.visitor
     if (signedIn === undefined) return goSignIn(pages, request, reply, PATH, 0)
-    if (codesToKeep(request) !== undefined) return pages.go(reply, CODES)
+    if (codesToKeep(vault, request) !== undefined) return pages.go(reply, RECOVERY_CODES)
     const { secondFactor, shortPassword } = signedIn.user
     const { done, ...errand } = visit.errand
     const after = await firstStepOf(signedIn.user)
@@ -124,38 +122,9 @@ export function secondFactorRoutes(
       return { next: { ...current, secondFactor }, outcome: true }
     })
     // Another window was faster: its codes are the ones to keep.
-    if (!on) return pages.go(reply, CODES)
+    if (!on) return pages.go(reply, RECOVERY_CODES)
     note('second_factor_on', user)
-    return goCodes(request, reply, signedIn, codes, true)
-  })
-
-  app.get(CODES, (request, reply) => {
-    const codes = codesToKeep(request)
-    if (codes === undefined) return pages.go(reply, PATH)
-    return pages.show(reply, recoveryCodesPage(pages.chrome(request), codes))
-  })
-
-  app.post(`${CODES}/kept`, (request, reply) => {
-    ownForm(request)
-    const { visitor } = request
-    const { recoveryCodes: _, ...told } = visitor.visit.told ?? {}
-    pages.cookies.keep(reply, visitor, visitor.visit.errand, told)
-    return pages.go(reply, visitor.visit.errand.userCode === undefined ? '/account' : '/link/device')
-  })
-
-  app.post(CODES, async (request, reply) => {
-    ownForm(request)
-    const signedIn = fresh(request)
-    if (signedIn === undefined) return confirm(request, reply)
-    const codes = newRecoveryCodes(host.entropy)
-    const digests = recoveryDigests(vault, signedIn.user.id, codes)
-    const made = await update(store.users, signedIn.user.id, (user) => {
-      if (user?.secondFactor === undefined) return { outcome: false }
-      return { next: { ...user, secondFactor: { ...user.secondFactor, recoveryDigests: digests } }, outcome: true }
-    })
-    if (!made) return pages.go(reply, PATH)
-    note('recovery_codes_made', signedIn.user)
-    return goCodes(request, reply, signedIn, codes, false)
+    return goRecoveryCodes(pages, request, reply, signedIn, { codes, fresh: true })
   })
 
   app.post(`${PATH}/off`, async (request, reply) => {
@@ -177,31 +146,6 @@ export function secondFactorRoutes(
   async function firstStepOf(user: User) {
     if (user.passwordHash !== undefined) return 'password'
     return (await upstreamsOf(store, upstreams, user.id)).length > 0 ? 'upstream' : 'nothing'
-  }
-
-  /** Of this very sign-in, as long as they are good: they may have been made anew, or turned off, in another window. */
-  function codesToKeep({ visitor }: FastifyRequest) {
-    const { visit, signedIn } = visitor
-    const { recoveryCodes } = visit.told ?? {}
-    if (recoveryCodes === undefined || recoveryCodes.sessionId !== signedIn?.session.id) return undefined
-    const good = signedIn.user.secondFactor?.recoveryDigests ?? []
-    const digests = recoveryDigests(vault, signedIn.user.id, recoveryCodes.codes)
-    return digests.some((digest) => good.includes(digest)) ? recoveryCodes : undefined
-  }
-
-  /** They are in this browser alone, and only until their person says to have kept them: the store has digests. */
-  async function goCodes(
-    request: FastifyRequest,
-    reply: FastifyReply,
-    signedIn: SignedIn,
-    codes: readonly string[],
-    fresh: boolean,
-  ) {
-    await pages.cookies.renew(reply, signedIn)
-    const { errand, told } = request.visitor.visit
-    // The time that a visit has is theirs from now on.
-    pages.cookies.begin(reply, errand, { ...told, recoveryCodes: { codes, fresh, sessionId: signedIn.session.id } })
-    return pages.go(reply, CODES)
   }
 }
 
