@@ -29,6 +29,17 @@ const answer = (browser: TestBrowser, fields: Record<string, string>) => browser
 const asksToTap = (body: string) => body.includes('value="approve"') && !body.includes('name="letters"')
 const asksForLetters = (body: string) => body.includes('name="letters"')
 
+/** Four letters that a code may end in, and this one does not. */
+const notTheLettersOf = ({ user_code }: Started) => (user_code.endsWith('BBBB') ? 'CCCC' : 'BBBB')
+
+/** Somebody who looks at the page that asks for the letters of a device. */
+async function askedForLetters() {
+  const started = await place.start('match')
+  const browser = await place.person()
+  await open(browser, started)
+  return { started, browser, wrong: notTheLettersOf(started) }
+}
+
 /** Types the whole code on our page, as far as the page that it leads to. */
 async function type(browser: TestBrowser, code: string) {
   await browser.open('/link')
@@ -385,10 +396,7 @@ describe('letters, where no number can be shown', () => {
   })
 
   it('DEV-23 three wrong tries are final; the page says at each what is wrong, and keeps what was asked', async () => {
-    const started = await place.start('match')
-    const wrong = started.user_code.endsWith('BBBB') ? 'CCCC' : 'BBBB'
-    const browser = await place.person()
-    await open(browser, started)
+    const { started, browser, wrong } = await askedForLetters()
     const said = ['These are not its letters. Read them off the screen again.', 'You have one more try.']
     for (const [index, sentence] of said.entries()) {
       expect((await answer(browser, { answer: 'approve', letters: wrong })).headers.location).toBe('/link/device')
@@ -407,10 +415,7 @@ describe('letters, where no number can be shown', () => {
   })
 
   it('DEV-23 UX-03 wrong letters are told to the account that typed them, and counted for all', async () => {
-    const started = await place.start('match')
-    const wrong = started.user_code.endsWith('BBBB') ? 'CCCC' : 'BBBB'
-    const browser = await place.person()
-    await open(browser, started)
+    const { started, browser, wrong } = await askedForLetters()
     await answer(browser, { answer: 'approve', letters: wrong })
     expect(titleOf((await browser.open('/link/device')).body)).toBe('Check the letters')
     // "Switch" on the same phone: the errand goes on, and whoever comes next has typed nothing.
@@ -430,7 +435,7 @@ describe('letters, where no number can be shown', () => {
     const started = await place.start('match')
     const browsers = await Promise.all(Array.from({ length: 6 }, () => place.person()))
     for (const browser of browsers) await open(browser, started)
-    const wrong = started.user_code.endsWith('BBBB') ? 'CCCC' : 'BBBB'
+    const wrong = notTheLettersOf(started)
     await Promise.all(browsers.map((browser) => answer(browser, { answer: 'approve', letters: wrong })))
     expect(await place.record(started)).toMatchObject({ state: 'denied', refused: 'mismatch', wrongLetters: 3 })
   })
@@ -488,10 +493,7 @@ describe('letters, where no number can be shown', () => {
   })
 
   it('DEV-23 giving the code back and taking it again gives no new tries, and no new number', async () => {
-    const started = await place.start('match')
-    const wrong = started.user_code.endsWith('BBBB') ? 'CCCC' : 'BBBB'
-    const browser = await place.person()
-    await open(browser, started)
+    const { started, browser, wrong } = await askedForLetters()
     await answer(browser, { answer: 'approve', letters: wrong })
     await browser.open('/link/device')
     await browser.submit('/sign-out', {})
