@@ -59,25 +59,13 @@ export function secondFactorRoutes(
     return pages.show(reply, html, problem === undefined ? 200 : 400)
   }
 
-  const newSetup = (user: User): Setup => ({
-    userId: user.id,
-    secret: newSecret(host.entropy),
-    since: host.clock.now(),
-  })
-
-  function setupIn(sealed: string | undefined, user: User): Setup | undefined {
-    const opened = sealed === undefined ? undefined : vault.unseal('second-factor', sealed)
-    const setup = opened?.startsWith('{') ? (JSON.parse(opened) as Setup) : undefined
-    return setup?.userId === user.id && host.clock.now() < setup.since + SETUP_MS ? setup : undefined
-  }
-
   app.get(PATH, async (request, reply) => {
     const { signedIn, visit } = request.visitor
     if (signedIn === undefined) return goSignIn(pages, request, reply, PATH, 0)
     if (codesToKeep(vault, request) !== undefined) return pages.go(reply, RECOVERY_CODES)
     const { secondFactor, shortPassword } = signedIn.user
     const { done, ...errand } = visit.errand
-    const after = await firstStepOf(signedIn.user)
+    const after = await firstStepOf(provider, upstreams, signedIn.user)
     if (secondFactor === undefined) {
       const off = done === 'second_factor_off'
       if (off) pages.cookies.keep(reply, request.visitor, errand)
@@ -102,7 +90,7 @@ export function secondFactorRoutes(
     const signedIn = fresh(request)
     if (signedIn === undefined) return confirm(request, reply)
     if (signedIn.user.secondFactor !== undefined) return pages.go(reply, PATH)
-    return showSetup(request, reply, newSetup(signedIn.user))
+    return showSetup(request, reply, newSetup(provider, signedIn.user))
   })
 
   app.post(`${PATH}/on`, async (request, reply) => {
@@ -110,8 +98,8 @@ export function secondFactorRoutes(
     const signedIn = fresh(request)
     if (signedIn === undefined) return confirm(request, reply)
     const { user } = signedIn
-    const setup = setupIn(form.get('key')?.[0], user)
-    if (setup === undefined) return showSetup(request, reply, newSetup(user), 'late')
+    const setup = setupIn(provider, form.get('key')?.[0], user)
+    if (setup === undefined) return showSetup(request, reply, newSetup(provider, user), 'late')
     const now = host.clock.now()
     const lastStep = stepOf(setup.secret, digitsIn(form.get('code')?.[0] ?? ''), now)
     if (lastStep === undefined) return showSetup(request, reply, setup, 'wrong')
@@ -142,11 +130,21 @@ export function secondFactorRoutes(
     }
     return pages.go(reply, PATH)
   })
+}
 
-  async function firstStepOf(user: User) {
-    if (user.passwordHash !== undefined) return 'password'
-    return (await upstreamsOf(store, upstreams, user.id)).length > 0 ? 'upstream' : 'nothing'
-  }
+function newSetup({ host }: Provider, user: User): Setup {
+  return { userId: user.id, secret: newSecret(host.entropy), since: host.clock.now() }
+}
+
+function setupIn({ vault, host }: Provider, sealed: string | undefined, user: User): Setup | undefined {
+  const opened = sealed === undefined ? undefined : vault.unseal('second-factor', sealed)
+  const setup = opened?.startsWith('{') ? (JSON.parse(opened) as Setup) : undefined
+  return setup?.userId === user.id && host.clock.now() < setup.since + SETUP_MS ? setup : undefined
+}
+
+async function firstStepOf({ store }: Provider, upstreams: readonly UpstreamSettings[], user: User) {
+  if (user.passwordHash !== undefined) return 'password'
+  return (await upstreamsOf(store, upstreams, user.id)).length > 0 ? 'upstream' : 'nothing'
 }
 
 /** The dark modules, row by row, as rectangles of one module's height. */

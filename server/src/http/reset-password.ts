@@ -51,9 +51,15 @@ export function resetPasswordRoutes(
   provider: Provider,
   pages: Pages,
   door: SignInDoor,
-  { answer, passwords, upstreams }: ResetTerms,
+  terms: ResetTerms,
 ): void {
-  const { store, vault, host, issuer } = provider
+  askRoutes(app, provider, pages, terms)
+  chooseRoutes(app, provider, pages, door, terms)
+}
+
+/** From "Forgot your password?" to a message. */
+function askRoutes(app: FastifyInstance, provider: Provider, pages: Pages, { answer, upstreams }: ResetTerms): void {
+  const { vault, host, issuer } = provider
   const asks = createResetAsks(vault, host.clock)
 
   app.get(PATH, (request, reply) => {
@@ -81,6 +87,34 @@ export function resetPasswordRoutes(
   app.get(SENT, (request, reply) =>
     pages.show(reply, resetSentPage(pages.anybody(request), { forSeconds: RESET_SECONDS })),
   )
+
+  /** Returns at once, having looked nothing up: who is asked about shows neither in the answer nor in its time. */
+  function send(request: FastifyRequest, email: string): void {
+    const { locale, brand } = pages.chrome(request)
+    const at = host.clock.now()
+    const from = whenceOf(provider, request.ip)
+    const replies = resetReplies(provider, upstreams, { email, secret: randomToken(host.entropy) })
+    answer({ event: 'password_reset_asked' }, async () => {
+      const said = await replies()
+      if (said === undefined) return undefined
+      const { user, ...reply } = said
+      const act = reply.kind === 'choose' ? { kind: reply.kind, reset: `${issuer}${PATH}/${reply.token}` } : reply
+      const account = `${issuer}/account`
+      const message = resetNotice({ locale, brand, at, from, account, forSeconds: RESET_SECONDS, ...act })
+      return { to: user.email, ...message }
+    })
+  }
+}
+
+/** From the message to a new password. */
+function chooseRoutes(
+  app: FastifyInstance,
+  provider: Provider,
+  pages: Pages,
+  door: SignInDoor,
+  { passwords }: ResetTerms,
+): void {
+  const { store, vault, host } = provider
 
   // Longer than the router lets a named part of an address be.
   app.get<{ Params: { '*': string } }>(`${PATH}/*`, async (request, reply) => {
@@ -135,23 +169,6 @@ export function resetPasswordRoutes(
     // They could type at once what they have just chosen: that would prove nothing more, and cost a second code.
     return door.finish(request, reply, changed, changed.secondFactor === undefined ? ['pwd'] : ['pwd', 'otp', 'mfa'])
   })
-
-  /** Returns at once, having looked nothing up: who is asked about shows neither in the answer nor in its time. */
-  function send(request: FastifyRequest, email: string): void {
-    const { locale, brand } = pages.chrome(request)
-    const at = host.clock.now()
-    const from = whenceOf(provider, request.ip)
-    const replies = resetReplies(provider, upstreams, { email, secret: randomToken(host.entropy) })
-    answer({ event: 'password_reset_asked' }, async () => {
-      const said = await replies()
-      if (said === undefined) return undefined
-      const { user, ...reply } = said
-      const act = reply.kind === 'choose' ? { kind: reply.kind, reset: `${issuer}${PATH}/${reply.token}` } : reply
-      const account = `${issuer}/account`
-      const message = resetNotice({ locale, brand, at, from, account, forSeconds: RESET_SECONDS, ...act })
-      return { to: user.email, ...message }
-    })
-  }
 
   function choose(
     request: FastifyRequest,
