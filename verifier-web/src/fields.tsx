@@ -7,6 +7,9 @@ import { plural } from './sentence.ts'
 // As much as the server reads: who pastes or types more than the code, spaces and invisible marks too, is not cut short.
 const LONGEST_CODE = 64
 const LONGEST_NAME = 64
+// Room for the spaces and dashes that people type between digits: six of an app, twelve of a recovery code.
+const LONGEST_APP_CODE = 16
+const LONGEST_RECOVERY_CODE = 32
 
 interface ScreenCodeProps {
   readonly name: 'user_code' | 'letters'
@@ -57,7 +60,8 @@ export function ScreenCode({ name, label, value, problem, invalid, hint }: Scree
 
 interface OneTimeCodeProps {
   readonly chrome: Chrome
-  readonly longest: number
+  /** A recovery code will do as well. */
+  readonly recovery?: boolean
   readonly value?: string | undefined
   readonly invalid: boolean
   /** Ids of what is said about it. */
@@ -67,7 +71,7 @@ interface OneTimeCodeProps {
 }
 
 /** The code of an app on the phone: keyboards show digits, and offer it where they know it. */
-export function OneTimeCode({ chrome, longest, value, invalid, about, again }: OneTimeCodeProps) {
+export function OneTimeCode({ chrome, recovery = false, value, invalid, about, again }: OneTimeCodeProps) {
   return (
     <>
       <label for="code">{chrome.locale.words.code.field}</label>
@@ -81,7 +85,7 @@ export function OneTimeCode({ chrome, longest, value, invalid, about, again }: O
         autocomplete="one-time-code"
         autocorrect="off"
         spellcheck={false}
-        maxlength={longest}
+        maxlength={recovery ? LONGEST_RECOVERY_CODE : LONGEST_APP_CODE}
         value={value}
         required
         aria-invalid={invalid ? 'true' : undefined}
@@ -139,6 +143,42 @@ export function EmailField({
   )
 }
 
+interface PasswordFormProps {
+  readonly chrome: Chrome
+  /** Where `password` is posted to, and `devices` = `yes` when ticked. */
+  readonly action: '/account/password' | '/reset-password/new'
+  /** Whose password it is. */
+  readonly email: string | undefined
+  /** In characters. */
+  readonly shortest: number
+  /** Why a password was not taken. */
+  readonly problem: string | undefined
+  /** Somebody may be signed in by the one that it replaces. */
+  readonly replaces: boolean
+  /** What else is asked for. */
+  readonly children?: ComponentChildren
+}
+
+/** A password is chosen: once, since the script shows what was typed. For pages with the script `handy`. */
+export function PasswordForm({ chrome, action, email, shortest, problem, replaces, children }: PasswordFormProps) {
+  const { words } = chrome.locale
+  return (
+    <Form chrome={chrome} action={action} class="fields">
+      {problem !== undefined && (
+        <Notice mood="bad" id="problem">
+          {problem}
+        </Notice>
+      )}
+      <NewPassword chrome={chrome} email={email} shortest={shortest} invalid={problem !== undefined} />
+      {children}
+      {replaces && <DevicesToo said={words.everywhere} />}
+      <button type="submit" class="key">
+        {words.password.save}
+      </button>
+    </Form>
+  )
+}
+
 interface NewPasswordProps {
   readonly chrome: Chrome
   readonly email: string | undefined
@@ -148,15 +188,13 @@ interface NewPasswordProps {
   readonly invalid: boolean
 }
 
-/** Whose password it is, and the field for it. For pages with the script `handy`. */
-export function NewPassword({ chrome, email, shortest, invalid }: NewPasswordProps) {
+function NewPassword({ chrome, email, shortest, invalid }: NewPasswordProps) {
   const { words, tag } = chrome.locale
   const { password } = words
   return (
     <>
-      <label for="email">{words.signIn.email}</label>
       {/* Password managers want to know whose password this is. */}
-      <input id="email" name="email" type="email" dir="ltr" autocomplete="username" value={email} readonly />
+      <EmailField chrome={chrome} value={email} readonly invalid={false} about={undefined} />
       <label for="password">{password.field}</label>
       <input
         id="password"

@@ -35,7 +35,7 @@ export function codePage(chrome: Chrome, model: CodeModel): string {
         )}
         <OneTimeCode
           chrome={chrome}
-          longest={32}
+          recovery
           value={model.code}
           invalid={problem === 'wrong'}
           about={problem ? 'problem hint' : 'hint'}

@@ -1,9 +1,9 @@
 // Choosing a password: one field, and what a good one is. Nothing is asked twice; the script shows what was typed.
 import { accountPart, GoOn } from '../account-parts.tsx'
-import { DevicesToo, NewPassword } from '../fields.tsx'
+import { PasswordForm } from '../fields.tsx'
 import type { Chrome } from '../layout.tsx'
 import type { Words } from '../locales/locale.ts'
-import { Form, Notice } from '../parts.tsx'
+import { Notice } from '../parts.tsx'
 import { plural } from '../sentence.ts'
 
 const PROBLEMS = {
@@ -44,23 +44,14 @@ export function passwordPage(chrome: Chrome, model: PasswordModel): string {
       ) : (
         <p class="lead">{model.hasPassword ? password.lead : password.leadFirst}</p>
       )}
-      <Form chrome={chrome} action="/account/password" class="fields">
-        {problem && (
-          <Notice mood="bad" id="problem">
-            {aboutPassword(chrome, problem, shortest)}
-          </Notice>
-        )}
-        <NewPassword
-          chrome={chrome}
-          email={chrome.account?.email}
-          shortest={shortest}
-          invalid={problem !== undefined}
-        />
-        {model.hasPassword && <DevicesToo said={words.everywhere} />}
-        <button type="submit" class="key">
-          {password.save}
-        </button>
-      </Form>
+      <PasswordForm
+        chrome={chrome}
+        action="/account/password"
+        email={chrome.account?.email}
+        shortest={shortest}
+        problem={problem && aboutPassword(chrome, problem, shortest)}
+        replaces={model.hasPassword}
+      />
     </>,
     ['handy'],
   )

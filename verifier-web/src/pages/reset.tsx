@@ -1,6 +1,6 @@
 // "Forgot your password?": asking for a message, the answer that is the same for everybody, and what the address in the
 // message leads to. Opening that changes nothing: programs that look into mail open everything.
-import { DevicesToo, EmailField, NewPassword, OneTimeCode } from '../fields.tsx'
+import { EmailField, OneTimeCode, PasswordForm } from '../fields.tsx'
 import { Picture } from '../icons.tsx'
 import { type Chrome, document } from '../layout.tsx'
 import { Form, Notice } from '../parts.tsx'
@@ -99,32 +99,32 @@ export function resetPage(chrome: Chrome, model: ResetModel): string {
   const { reset, code, password } = words
   const { problem } = model
   const ofCode = problem === 'wrong_code' || problem === 'too_many'
-  // Beside the field that it is about: whoever is brought there would not see it further up.
-  const said = problem && (
-    <Notice mood="bad" id="problem">
-      {aboutReset(chrome, problem, model)}
-    </Notice>
-  )
+  const said = problem && aboutReset(chrome, problem, model)
   return document(
     chrome,
     problem === undefined ? reset.title : ofCode ? code.problem.title : password.problem.title,
     <>
       <h1>{reset.title}</h1>
       <p class="lead">{password.lead}</p>
-      <Form chrome={chrome} action="/reset-password/new" class="fields">
-        {!ofCode && said}
-        <NewPassword
-          chrome={chrome}
-          email={model.email}
-          shortest={model.shortest}
-          invalid={problem !== undefined && !ofCode}
-        />
+      <PasswordForm
+        chrome={chrome}
+        action="/reset-password/new"
+        email={model.email}
+        shortest={model.shortest}
+        problem={ofCode ? undefined : said}
+        replaces
+      >
         {model.secondFactor && (
           <>
-            {ofCode && said}
+            {/* Beside the field that it is about: whoever is brought there would not see it further up. */}
+            {ofCode && (
+              <Notice mood="bad" id="problem">
+                {said}
+              </Notice>
+            )}
             <OneTimeCode
               chrome={chrome}
-              longest={32}
+              recovery
               value={model.code}
               invalid={problem === 'wrong_code'}
               about={ofCode ? 'problem code-hint' : 'code-hint'}
@@ -135,11 +135,7 @@ export function resetPage(chrome: Chrome, model: ResetModel): string {
             </p>
           </>
         )}
-        <DevicesToo said={words.everywhere} />
-        <button type="submit" class="key">
-          {password.save}
-        </button>
-      </Form>
+      </PasswordForm>
     </>,
     ['handy'],
   )

@@ -70,13 +70,7 @@ export function factorSetupPage(chrome: Chrome, model: FactorSetupModel): string
               {factor.problem.wrong}
             </Notice>
           )}
-          <OneTimeCode
-            chrome={chrome}
-            longest={16}
-            invalid={wrong}
-            about={wrong ? 'problem' : undefined}
-            again={wrong}
-          />
+          <OneTimeCode chrome={chrome} invalid={wrong} about={wrong ? 'problem' : undefined} again={wrong} />
           <button type="submit" class="key">
             {factor.turnOn}
           </button>
