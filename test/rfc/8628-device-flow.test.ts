@@ -93,6 +93,8 @@ describe('RFC 8628: the answer to a device', () => {
     ['locks and keys', '🔒 🔓 🔏 🔐 🔑 🗝️'],
     ['shields and badges', '🛡️ 📛 🏅 🎖️ 🔰 ⭐ ★ 💯'],
     ['warnings', '⚠️ ⚠ ⛔ 🚫 🛑 🚨 ❗ ☢️'],
+    ['pictures outside of the blocks of pictures', '‼ ⁉ ℹ © ® ™ 〰 〽 ㊗ ㊙'],
+    ['signs of a font of their own', '\uE000 \uF8FF \u{F0000} \u{10FFFD}'],
     ['what we have the eye look at', '👁️ 👁️\u200d🗨️ 👀'],
     ['pictures of whatever kind', '📺 🏠 👍🏽 🇩🇪 → ■ 🮱'],
   ])('DEV-17 WEB-04 NEG-15 %s are no part of a claim: such signs are ours', async (_name, signs) => {
@@ -109,7 +111,7 @@ describe('RFC 8628: the answer to a device', () => {
     'テレビ① ㈱ノースウィンド',
     'تلفاز غرفة ٣',
     'हॉल का टीवी',
-    'Küche_2 <b> + 100 % °C ™ ®',
+    'Küche_2 <b> + 100 % °C § 3 № 7',
     'TV 1️⃣',
   ])('DEV-17 words stay, in whatever script: %s', async (name) => {
     const { device_code } = await server.start({ device_name: name })

@@ -25,9 +25,11 @@ const MOST_DRAWS = 10
 const LONGEST_CLAIM = 64
 // Control characters, line and paragraph separators, and the marks that turn the direction of text.
 const UNPRINTABLE = /[\p{Cc}\p{Cf}\p{Zl}\p{Zp}\p{Cs}]/gu
-// Unicode's blocks of symbols, arrows to dingbats, and of emoji, but for the digits in them. A tick, a lock, a shield or a
-// warning is what we say, where something was checked; a list of all that look alike would never be whole.
-const SIGNS = /(?!\p{N})[\u2190-\u2BFF\u{1F000}-\u{1FBFF}]|[\uFE0E\uFE0F]|\u20E3/gu
+// Unicode's blocks of symbols, arrows to dingbats, and of emoji, but for the digits in them; what may be drawn as a picture
+// elsewhere (not digits, # and *, which need a keycap for that); what has no meaning but in somebody's font. A tick, a
+// lock, a shield or a warning is what we say, where something was checked; a list of all that look alike would never be
+// whole.
+const SIGNS = /(?!\p{N})[\u2190-\u2BFF\u{1F000}-\u{1FBFF}]|[\p{Extended_Pictographic}\p{Co}]|[\uFE0E\uFE0F]|\u20E3/gu
 
 /** Throws OAuthError. */
 export async function authorizeDevice(
