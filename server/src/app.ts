@@ -163,6 +163,7 @@ function noticesOf({ config, ...parts }: Parts, provider: Provider, log: Log): N
 /** Everything but the listening socket: `inject` works on what this returns. Closing it closes the store. */
 export async function buildApp(parts: Parts): Promise<FastifyInstance> {
   const { config } = parts
+  const unreadable = answerUnreadable(config.name)
   const app = fastify({
     logger: parts.logger ?? false,
     // One line for each request would drown what matters; failures are logged where they happen.
@@ -173,8 +174,9 @@ export async function buildApp(parts: Parts): Promise<FastifyInstance> {
     trustProxy: [...config.listen.trusted_proxies],
     ajv: { customOptions: { coerceTypes: false } },
     frameworkErrors: (_error, _request, reply) => refuseAddress(reply),
-    clientErrorHandler: answerUnreadable(config.name),
+    clientErrorHandler: unreadable.answer,
   })
+  unreadable.watch(app.server)
   // The log first, then those who make more of it; none of them throws, and nobody waits for them.
   const listeners: ((event: ProtocolEvent) => void)[] = [(event) => app.log.info(event, event.event)]
   const provider = await openProvider(parts, (event) => {

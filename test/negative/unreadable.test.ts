@@ -66,3 +66,18 @@ it('what is no HTTP is 400, in the protocol’s words, and repeats nothing', asy
   expect([length, JSON.parse(body).error]).toEqual([Buffer.byteLength(body), 'invalid_request'])
   expect(body).not.toContain('<script')
 })
+
+describe('an answer that is on its way keeps its place', () => {
+  const GET = 'GET /link HTTP/1.1\r\nHost: localhost\r\n\r\n'
+
+  it('what cannot be read comes behind a request, in the same piece: nothing is answered in its place', async () => {
+    expect(await sendRaw(server.app, `${GET}G<script>T / HTTP/1.1\r\n\r\n`)).toBe('')
+    expect(await sendRaw(server.app, `${GET}${GET}\0`)).toBe('')
+  })
+
+  it('a request whose own body cannot be read is told so', async () => {
+    const head = 'POST /token HTTP/1.1\r\nHost: localhost\r\nContent-Type: application/x-www-form-urlencoded'
+    const { head: answer } = split(await sendRaw(server.app, `${head}\r\nTransfer-Encoding: chunked\r\n\r\nxyz\r\n`))
+    expect(answer).toMatch(/^HTTP\/1\.1 400 Bad Request\r\n/)
+  })
+})
