@@ -4,13 +4,12 @@ import type { IncomingMessage, ServerResponse } from 'node:http'
 import type { Browser, BrowserContext, Page } from 'playwright-core'
 import { afterAll, afterEach, beforeAll, beforeEach, describe, expect, it } from 'vitest'
 import { digestOf } from '../../server/src/oauth/vault.ts'
-import { launchBrowser } from '../support/browser.ts'
-import { freePort } from '../support/free-port.ts'
+import { launchBrowser, takeOver } from '../support/browser.ts'
 import { formTo, type HostileSite, hostileSite } from '../support/hostile-site.ts'
 import { csrfIn } from '../support/page-text.ts'
 import { type Route, routesOf } from '../support/routes.ts'
-import { EMAIL, PASSWORD, type TestServer, testServer } from '../support/test-server.ts'
-import { type WholeAccount, wholeAccount, wholeConfig } from '../support/whole-account.ts'
+import { EMAIL, PASSWORD, type TestServer } from '../support/test-server.ts'
+import { type WholeAccount, wholeAccount, wholeServer } from '../support/whole-account.ts'
 
 let chromium: Browser
 let hostile: HostileSite
@@ -27,10 +26,7 @@ afterAll(async () => {
   await hostile?.close()
 })
 beforeEach(async () => {
-  const port = await freePort()
-  issuer = `http://localhost:${port}`
-  server = await testServer({ config: wholeConfig({ issuer }) })
-  await server.app.listen({ host: '127.0.0.1', port })
+  ;({ server, issuer } = await wholeServer())
   account = await wholeAccount(server)
 })
 afterEach(async () => {
@@ -43,7 +39,7 @@ afterEach(async () => {
 async function victim(scripts = true): Promise<Page> {
   const context = await chromium.newContext({ javaScriptEnabled: scripts })
   contexts.push(context)
-  await context.addCookies([...account.browser.cookies].map(([name, value]) => ({ name, value, url: issuer })))
+  await takeOver(context, issuer, account.browser)
   const page = await context.newPage()
   await page.goto(`${issuer}/link/device`)
   expect(await page.textContent('main')).toContain('Kitchen radio')

@@ -5,13 +5,12 @@ import type { Browser, BrowserContext, Page } from 'playwright-core'
 import { afterAll, afterEach, beforeAll, beforeEach, describe, expect, it } from 'vitest'
 import { digestOf } from '../../server/src/oauth/vault.ts'
 import { DOUBLE_CLICK_MS } from '../../verifier-web/src/browser/front.ts'
-import { launchBrowser } from '../support/browser.ts'
+import { launchBrowser, takeOver } from '../support/browser.ts'
 import { authorizeUrl, NATIVE_CALLBACK } from '../support/code-flow.ts'
-import { freePort } from '../support/free-port.ts'
 import { type HostileSite, hostileSite } from '../support/hostile-site.ts'
 import { signedIn } from '../support/signed-in.ts'
-import { EMAIL, type TestServer, testServer } from '../support/test-server.ts'
-import { wholeConfig } from '../support/whole-account.ts'
+import { EMAIL, type TestServer } from '../support/test-server.ts'
+import { wholeServer } from '../support/whole-account.ts'
 
 const NOON = Date.UTC(2030, 0, 15, 12)
 const APPROVE = 'button[value=approve]'
@@ -31,14 +30,10 @@ afterAll(async () => {
   await hostile?.close()
 })
 beforeEach(async () => {
-  const port = await freePort()
-  issuer = `http://localhost:${port}`
-  server = await testServer({ config: wholeConfig({ issuer }) })
-  await server.app.listen({ host: '127.0.0.1', port })
+  ;({ server, issuer } = await wholeServer())
   started = await server.start({ device_name: 'Living room TV' })
   context = await chromium.newContext({ hasTouch: true, viewport: { width: 1000, height: 1200 } })
-  const { cookies } = await signedIn(server, EMAIL)
-  await context.addCookies([...cookies].map(([name, value]) => ({ name, value, url: issuer })))
+  await takeOver(context, issuer, await signedIn(server, EMAIL))
   await context.clock.install({ time: NOON })
   await context.clock.pauseAt(NOON + 1_000)
 })

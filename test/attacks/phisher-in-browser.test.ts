@@ -4,7 +4,7 @@ import { once } from 'node:events'
 import type { Browser, BrowserContext, Page } from 'playwright-core'
 import { afterAll, afterEach, beforeAll, beforeEach, describe, expect, it } from 'vitest'
 import { WebSocket } from 'ws'
-import { launchBrowser } from '../support/browser.ts'
+import { launchBrowser, takeOver } from '../support/browser.ts'
 import {
   AWAY,
   type Elsewhere,
@@ -59,11 +59,10 @@ describe.each([
 ])('%s', (_how, scripts) => {
   /** Another browser of `name`, who is signed in. */
   async function person(name: string, address = AWAY): Promise<Page> {
-    const { cookies } = await place.person(name, address)
     const context = await chromium.newContext({ javaScriptEnabled: scripts, extraHTTPHeaders: from(address) })
     contexts.push(context)
     context.setDefaultTimeout(10_000)
-    await context.addCookies([...cookies].map(([cookie, value]) => ({ name: cookie, value, url: issuer })))
+    await takeOver(context, issuer, await place.person(name, address))
     return context.newPage()
   }
   /** Somebody who falls for it. */

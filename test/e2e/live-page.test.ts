@@ -4,7 +4,7 @@ import { once } from 'node:events'
 import type { Browser, BrowserContext, Page } from 'playwright-core'
 import { afterAll, afterEach, beforeAll, beforeEach, describe, expect, it } from 'vitest'
 import { WebSocket } from 'ws'
-import { launchBrowser } from '../support/browser.ts'
+import { launchBrowser, takeOver } from '../support/browser.ts'
 import { freePort } from '../support/free-port.ts'
 import { signedIn } from '../support/signed-in.ts'
 import { removeFolder, temporaryFolder } from '../support/temporary-folder.ts'
@@ -69,7 +69,7 @@ async function arrive(userCode: string, how: { scripts?: boolean; deaf?: boolean
   const like = await signedIn(server, EMAIL)
   const context = await browser.newContext({ javaScriptEnabled: scripts, viewport: { width: 390, height: 844 } })
   contexts.push(context)
-  await context.addCookies([...like.cookies].map(([name, value]) => ({ name, value, url: origin })))
+  await takeOver(context, origin, like)
   if (deaf) await context.routeWebSocket(/./, (socket) => socket.close())
   const page = await context.newPage()
   let frames = 0

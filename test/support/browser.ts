@@ -1,6 +1,7 @@
 // A real browser for the tests that need one. It is never skipped: a page nobody opened proves nothing.
 import { existsSync } from 'node:fs'
-import { type Browser, chromium } from 'playwright-core'
+import { type Browser, type BrowserContext, chromium } from 'playwright-core'
+import type { TestBrowser } from './test-server.ts'
 
 const PLACES = [
   '/usr/bin/chromium',
@@ -8,7 +9,10 @@ const PLACES = [
   '/Applications/Google Chrome.app/Contents/MacOS/Google Chrome',
 ]
 
-/** Starts a headless Chromium: LATCHKEY_TEST_CHROMIUM first, then the usual places. `more` is said on its command line. Throws when there is none. */
+/**
+ * Starts a headless Chromium: LATCHKEY_TEST_CHROMIUM first, then the usual places. `more` is said on its command line.
+ * Throws when there is none.
+ */
 export async function launchBrowser(more: readonly string[] = []): Promise<Browser> {
   const named = process.env['LATCHKEY_TEST_CHROMIUM']
   const executablePath = named ?? PLACES.find((place) => existsSync(place))
@@ -29,4 +33,9 @@ export async function launchBrowser(more: readonly string[] = []): Promise<Brows
       ...more,
     ],
   })
+}
+
+/** From now on, to the server at `origin`, the real browser is the one that has these cookies. */
+export function takeOver(context: BrowserContext, origin: string, { cookies }: Pick<TestBrowser, 'cookies'>) {
+  return context.addCookies([...cookies].map(([name, value]) => ({ name, value, url: origin })))
 }

@@ -6,8 +6,9 @@ import type { StoredRecord } from '../../server/src/oauth/records.ts'
 import { digestOf } from '../../server/src/oauth/vault.ts'
 import { CODE_CLIENTS } from './code-flow.ts'
 import { ACME, upstreamEntry } from './fake-upstream.ts'
+import { freePort } from './free-port.ts'
 import { createStoredClient } from './stored-client.ts'
-import { DEVICE, type TestBrowser, type TestServer, testConfig } from './test-server.ts'
+import { DEVICE, type TestBrowser, type TestServer, testConfig, testServer } from './test-server.ts'
 
 /** Sets itself up as a client of its own. */
 const BOX = {
@@ -25,6 +26,15 @@ export function wholeConfig(changes: Record<string, unknown> = {}, secrets: Reco
     { clients: [DEVICE, BOX, ...CODE_CLIENTS], registration, upstreams: [upstreamEntry()], ...changes },
     secrets,
   )
+}
+
+/** A server with `wholeConfig` at `localhost`, on a port of its own, for real browsers. */
+export async function wholeServer(): Promise<{ readonly server: TestServer; readonly issuer: string }> {
+  const port = await freePort()
+  const issuer = `http://localhost:${port}`
+  const server = await testServer({ config: wholeConfig({ issuer }) })
+  await server.app.listen({ host: '127.0.0.1', port })
+  return { server, issuer }
 }
 
 export interface WholeAccount {
