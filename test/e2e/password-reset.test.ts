@@ -2,6 +2,7 @@
 import { systemHost } from '@latchkey/shared'
 import type { Browser, BrowserContext, Page } from 'playwright-core'
 import { afterAll, afterEach, beforeAll, beforeEach, describe, expect, it } from 'vitest'
+import { ANSWER_AFTER_MS } from '../../server/src/ops/notices.ts'
 import { axeFindings } from '../support/axe.ts'
 import { launchBrowser } from '../support/browser.ts'
 import { fakeHost } from '../support/fake-host.ts'
@@ -69,6 +70,7 @@ describe.each([
     await page.waitForURL(`${issuer}/reset-password/sent`)
     await looks()
 
+    await server.host.advance(ANSWER_AFTER_MS.most)
     await server.host.until(() => mail.mails.length === 1)
     const [message] = mail.mails
     await page.goto(issuer + resetPath(message ?? { text: '' }, issuer))

@@ -60,12 +60,18 @@ export interface Notices {
   /** Returns at once, and never throws: nobody waits for a message, and nothing fails because one cannot be sent. */
   note(event: ProtocolEvent): void
   /**
-   * Sends what a person asked for by their address; absent where there is no SMTP. Returns at once: `make` finds out later
-   * whether there is anything to send, and once more when it did not arrive.
+   * Sends what a person asked for by their address; absent where there is no SMTP. Returns at once: `make` finds out some
+   * seconds later (`ANSWER_AFTER_MS`) whether there is anything to send, and once more when it did not arrive.
    */
   readonly answer?: (about: Parcel['about'], make: () => Promise<MailMessage | undefined>) => void
   close(): Promise<void>
 }
+
+/**
+ * What is found out for an address holds up whoever comes at that moment. Nobody who asked knows when that is, and it is
+ * not their own next request.
+ */
+export const ANSWER_AFTER_MS = { least: 1_000, most: 6_000 } as const
 
 // Whoever makes the same thing happen again and again does not bury the operator's mail.
 const OPERATOR_MAILS = { most: 10, windowSeconds: 3600 }
@@ -88,17 +94,24 @@ export function createNotices(
     about: Parcel['about'],
     at: number,
     make: () => Promise<MailMessage | undefined>,
-    outbox: Outbox = mails,
+    { outbox = mails, afterMs = 0 }: { readonly outbox?: Outbox; readonly afterMs?: number } = {},
   ): void {
     if (mailer === undefined) return
-    outbox.put({
+    const parcel: Parcel = {
       about,
       async send(signal) {
         const message = await make()
         if (message !== undefined) await mailer.send(message, at, signal)
         return message !== undefined
       },
-    })
+    }
+    outbox.put(parcel, afterMs)
+  }
+
+  function answer(about: Parcel['about'], make: () => Promise<MailMessage | undefined>): void {
+    const { least, most } = ANSWER_AFTER_MS
+    const afterMs = least + ((most - least) * Buffer.from(host.entropy(4)).readUInt32LE()) / 2 ** 32
+    mail(about, host.clock.now(), make, { outbox: answers, afterMs })
   }
 
   function post(about: Parcel['about'], make: () => Promise<WebhookEvent | undefined>): void {
@@ -203,7 +216,7 @@ export function createNotices(
       else if (event.event === 'refresh_reuse') alert('refresh.reused', event, at)
       else if (isToldChange(event)) changed(event.event, event.userId, at)
     },
-    ...(mailer === undefined ? {} : { answer: (about, make) => mail(about, host.clock.now(), make, answers) }),
+    ...(mailer === undefined ? {} : { answer }),
     async close() {
       await Promise.all([mails.close(), posts.close(), answers.close()])
       mailer?.close()

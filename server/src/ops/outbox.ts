@@ -1,6 +1,7 @@
 // What is sent to others (mail, webhooks) leaves from here: later than the request that caused it, a few at a time, and
 // again when it failed. In memory: a message that waits is lost with the process, and the audit trail still knows why it
 // was to be sent.
+import { setMaxListeners } from 'node:events'
 import type { Host } from '@latchkey/shared'
 import type { Log } from './log.ts'
 
@@ -20,8 +21,8 @@ export interface Parcel {
 }
 
 export interface Outbox {
-  /** Returns at once. */
-  put(parcel: Parcel): void
+  /** Returns at once. `afterMs`: nothing is done before; where the server stops first, it leaves then. */
+  put(parcel: Parcel, afterMs?: number): void
   /** Lets what is on its way arrive, for a moment, and gives up the rest. */
   close(): Promise<void>
 }
@@ -35,6 +36,8 @@ const CLOSE_WITHIN_MS = 3_000
 /** `channel` is for the log. */
 export function createOutbox(channel: string, host: Host, log: Log): Outbox {
   const closing = new AbortController()
+  // Of so many who wait none has been forgotten.
+  setMaxListeners(MOST_WAITING, closing.signal)
   const cut = new AbortController()
   const waiting = new Set<Promise<void>>()
   const queue: (() => void)[] = []
@@ -53,7 +56,7 @@ export function createOutbox(channel: string, host: Host, log: Log): Outbox {
 
   /** Whether it is done with: sent, or given up. */
   async function attempt({ about, send }: Parcel, pause: number | undefined): Promise<boolean> {
-    if (closing.signal.aborted) return false
+    if (cut.signal.aborted) return false
     try {
       if (await send(cut.signal)) log.info({ channel, ...about }, 'notice sent')
       return true
@@ -65,7 +68,9 @@ export function createOutbox(channel: string, host: Host, log: Log): Outbox {
     }
   }
 
-  async function deliver(parcel: Parcel): Promise<void> {
+  async function deliver(parcel: Parcel, afterMs: number): Promise<void> {
+    // Woken by the stop, it still has the moment that what is on its way has.
+    if (afterMs > 0) await host.sleep(afterMs, closing.signal).catch(() => undefined)
     for (const pause of [...PAUSES_SECONDS, undefined]) {
       if (await inTurn(() => attempt(parcel, pause))) return
       if (closing.signal.aborted || !(await slept(pause ?? 0))) break
@@ -83,12 +88,12 @@ export function createOutbox(channel: string, host: Host, log: Log): Outbox {
   }
 
   return {
-    put(parcel) {
+    put(parcel, afterMs = 0) {
       if (closing.signal.aborted || waiting.size >= MOST_WAITING) {
         log.error({ channel, ...parcel.about }, 'notice not sent: too many wait already')
         return
       }
-      const done = deliver(parcel).finally(() => waiting.delete(done))
+      const done = deliver(parcel, afterMs).finally(() => waiting.delete(done))
       waiting.add(done)
     },
     async close() {
