@@ -150,7 +150,7 @@ describe('what is kept of it', () => {
     const { swap } = server.store.users
     server.store.users.swap = async (next) => {
       server.store.users.swap = swap
-      await setPassword(server.store, server.user.id, NEW_PASSWORD)
+      await setPassword(server.store, server.user.id, { password: NEW_PASSWORD })
       return swap(next)
     }
     await newBrowser(AWAY).signIn()

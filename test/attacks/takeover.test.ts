@@ -206,11 +206,33 @@ describe('who has a browser of the owner', () => {
     const [owner, thief] = [server.browser(), server.browser()]
     await owner.signIn()
     thief.cookies.set('latchkey-session', owner.cookies.get('latchkey-session') ?? '')
-    interrupt(server.store.sessions, 'swap', () => renewed(thief))
+    interrupt(server.store.users, 'swap', () => renewed(thief))
     await changePassword(owner)
     // Nobody can tell which of both is the owner, but for the password.
     expect(await isSignedIn(thief)).toBe(false)
     expect(await server.store.sessions.byUser(server.user.id)).toEqual([])
+  })
+
+  it('SES-01 nor is that copy good for anything once the password is written, the owner’s new cookie or not', async () => {
+    const [owner, thief] = [server.browser(), server.browser()]
+    await owner.signIn()
+    thief.cookies.set('latchkey-session', owner.cookies.get('latchkey-session') ?? '')
+    const seen: boolean[] = []
+    interrupt(server.store.sessions, 'swap', async () => seen.push(await isSignedIn(thief)))
+    await changePassword(owner)
+    expect([...seen, await isSignedIn(thief), await isSignedIn(owner)]).toEqual([false, false, true])
+  })
+
+  it('LOG-02 does not set another password over the owner’s, by a request that was let in right before', async () => {
+    const [owner, thief] = [server.browser(), server.browser()]
+    await owner.signIn()
+    await thief.signIn()
+    await thief.open('/account/password')
+    interrupt(server.store.users, 'swap', () => changePassword(owner))
+    const late = await thief.submit('/account/password', { password: 'what the thief would rather have' })
+    expect([late.statusCode, late.headers.location]).toEqual([303, '/sign-in'])
+    expect(await isSignedIn(thief)).toBe(false)
+    expect((await server.browser().signIn(EMAIL, NEW_PASSWORD)).statusCode).toBe(303)
   })
 
   /** Turns on a second factor, which gives the session a new cookie. */

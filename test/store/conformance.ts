@@ -175,7 +175,7 @@ export function storeConformance(engine: string, makePlace: () => Promise<StoreP
           for (let turns = round % 20; turns > 0; turns--) await undefined
           await endSession(round % 2 === 0 ? store : other, session)
         }
-        const [secret] = await Promise.all([renewSession(store, host, session), end()])
+        const [secret] = await Promise.all([renewSession(store, host, { session, user }), end()])
         expect(await findSession(store, host, secret)).toBeUndefined()
         expect(await store.sessions.byUser(user.id)).toEqual([])
       }

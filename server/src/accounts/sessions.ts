@@ -4,6 +4,7 @@ import type { Host } from '@latchkey/shared'
 import type { BrowserSession, User } from '../oauth/records.ts'
 import { type Store, update } from '../oauth/store.ts'
 import { digestOf, randomToken } from '../oauth/vault.ts'
+import { passwordMark } from './users.ts'
 
 export const SESSION_IDLE_MS = 30 * 60 * 1000
 export const SESSION_ABSOLUTE_MS = 12 * 60 * 60 * 1000
@@ -24,23 +25,20 @@ export async function startSession(
   provenAt: ProvenAt = {},
 ): Promise<string> {
   const secret = randomToken(host.entropy)
-  const id = randomToken(host.entropy, ID_BYTES)
   const now = host.clock.now()
   await store.sessions.insert({
-    id,
+    id: randomToken(host.entropy, ID_BYTES),
     version: 0,
     expiresAt: now + SESSION_ABSOLUTE_MS,
     userId: user.id,
     cookieDigest: digestOf(secret),
+    password: passwordMark(user),
     authenticatedAt: now,
     amr,
     usedAt: now,
     ...from,
     ...provenAt,
   })
-  // A new password ends every session that it finds. One that begins at that moment, by the old one, it cannot find yet.
-  const current = await store.users.get(user.id)
-  if (current?.passwordHash !== user.passwordHash) await store.sessions.delete(id)
   return secret
 }
 
@@ -54,8 +52,9 @@ export function startedAt(session: BrowserSession): number {
   return session.expiresAt - SESSION_ABSOLUTE_MS
 }
 
-function isLive({ expiresAt, usedAt }: BrowserSession, now: number): boolean {
-  return now < expiresAt && now < usedAt + SESSION_IDLE_MS
+/** A new password ends with its own write every session that began under the one before, also one that begins just now. */
+function isLive({ expiresAt, usedAt, password }: BrowserSession, user: User, now: number): boolean {
+  return now < expiresAt && now < usedAt + SESSION_IDLE_MS && password === passwordMark(user)
 }
 
 export interface SignedIn {
@@ -66,9 +65,10 @@ export interface SignedIn {
 /** The live session of a cookie's digest, of an account that is still open. Looking at it does not keep it alive. */
 export async function liveSession(store: Store, { clock }: Host, cookieDigest: string): Promise<SignedIn | undefined> {
   const session = await store.sessions.byCookie(cookieDigest)
-  if (session === undefined || !isLive(session, clock.now())) return undefined
+  if (session === undefined) return undefined
   const user = await store.users.get(session.userId)
-  return user === undefined || user.disabledAt !== undefined ? undefined : { session, user }
+  if (user === undefined || user.disabledAt !== undefined) return undefined
+  return isLive(session, user, clock.now()) ? { session, user } : undefined
 }
 
 /** The live session behind a cookie, which was used just now. */
@@ -104,26 +104,29 @@ export function rememberOpened(store: Store, session: BrowserSession, requestId:
 }
 
 /** The browsers in which this person is signed in now, the one that was used last first. */
-export async function liveSessions(store: Store, { clock }: Host, userId: string): Promise<readonly BrowserSession[]> {
+export async function liveSessions(store: Store, { clock }: Host, user: User): Promise<readonly BrowserSession[]> {
   const now = clock.now()
-  return (await store.sessions.byUser(userId))
-    .filter((session) => isLive(session, now))
+  return (await store.sessions.byUser(user.id))
+    .filter((session) => isLive(session, user, now))
     .sort((one, other) => other.usedAt - one.usedAt)
 }
 
-/** The same sign-in under a new cookie. Returns its value, which opens nothing where the session ended meanwhile. */
-export async function renewSession(store: Store, host: Host, session: BrowserSession): Promise<string> {
+/**
+ * The same sign-in under a new cookie, and under the password that `user` has now. Returns the cookie's value, which opens
+ * nothing where the session ended meanwhile.
+ */
+export async function renewSession(store: Store, host: Host, { session, user }: SignedIn): Promise<string> {
   const secret = randomToken(host.entropy)
-  const cookieDigest = digestOf(secret)
+  const renewal = { cookieDigest: digestOf(secret), password: passwordMark(user) }
   const renewed = await update(store.sessions, session.id, (current) =>
-    hasSameCookie(current, session) ? { next: { ...current, cookieDigest }, outcome: true } : { outcome: false },
+    hasSameCookie(current, session) ? { next: { ...current, ...renewal }, outcome: true } : { outcome: false },
   )
   // Somebody else had the same cookie, and changed it first: nobody can tell which of both is its person.
   if (!renewed) await endSession(store, session)
   return secret
 }
 
-/** Ends all of an account but one, which may be none. One that begins meanwhile looks after itself: see `startSession`. */
+/** Ends all of an account but one, which may be none. */
 export async function endOtherSessions(store: Store, userId: string, kept?: BrowserSession): Promise<void> {
   for (const session of await store.sessions.byUser(userId)) {
     if (session.id !== kept?.id) await endSession(store, session)

@@ -90,23 +90,53 @@ export function passwordMark({ passwordHash = '' }: User): string {
   return digestOf(passwordHash)
 }
 
+/** A password that somebody chose, and what it ends beside every session that began under the one before. */
+export interface ChosenPassword {
+  readonly password: string
+  /** All links and approvals of until now, which is epoch milliseconds; none when absent. */
+  readonly endsLinksAt?: number
+}
+
+export type SetPassword =
+  | { readonly outcome: 'set'; readonly user: User }
+  /** It is too short to stand alone, and there is no second factor beside it any more. */
+  | { readonly outcome: 'too_short' }
+  /** There is no such account, or another password was set meanwhile. */
+  | { readonly outcome: 'stale' }
+
 /**
- * The rules for it are the caller's to check, but for one that may change meanwhile: undefined, and nothing written, when
- * it is too short to stand alone and there is no second factor beside it any more.
+ * Sets it with all that it ends, in one write. The rules for it are the caller's to check, but for what may change
+ * meanwhile. `before`: the account as it was when somebody was let in to do this; whatever it was, when absent.
  */
-export async function setPassword(store: Store, userId: string, password: string): Promise<User | undefined> {
-  const passwordHash = await hashPassword(password)
-  return update(store.users, userId, (current) => {
-    const next = current && withPassword(current, password, passwordHash)
-    return { ...(next && { next }), outcome: next }
+export async function setPassword(
+  store: Store,
+  userId: string,
+  chosen: ChosenPassword,
+  before?: User,
+): Promise<SetPassword> {
+  const passwordHash = await hashPassword(chosen.password)
+  return update<User, SetPassword>(store.users, userId, (current) => {
+    if (current === undefined || current.passwordHash !== (before ?? current).passwordHash)
+      return { outcome: { outcome: 'stale' } }
+    const next = withPassword(current, chosen, passwordHash)
+    return next ? { next, outcome: { outcome: 'set', user: next } } : { outcome: { outcome: 'too_short' } }
   })
 }
 
 /** The account with another password; undefined where that is too short to stand alone, and would. */
-export function withPassword(user: User, password: string, passwordHash: string): User | undefined {
+export function withPassword(
+  user: User,
+  { password, endsLinksAt: linksEndedAt }: ChosenPassword,
+  passwordHash: string,
+): User | undefined {
   const short = needsFactor(password)
   if (short && user.secondFactor === undefined) return undefined
   // What was sent for the old one is void, and whoever signed in with it is a stranger.
   const { shortPassword: _, passwordReset: _sent, homes: _homes, ...rest } = user
-  return { ...rest, passwordHash, ...(short && { shortPassword: true as const }) }
+  return {
+    ...rest,
+    passwordHash,
+    ...(short && { shortPassword: true as const }),
+    ...(linksEndedAt !== undefined && { linksEndedAt }),
+  }
 }

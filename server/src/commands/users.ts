@@ -74,14 +74,13 @@ export function userPasswd(
 ): Promise<void> {
   return withStore(terminal, options.config, async (store, config) => {
     const user = await findUser(store, email)
-    await setPassword(
-      store,
-      user.id,
-      await newPassword(terminal, options.passwordStdin ?? false, wordsOf(config, user)),
-    )
-    await endOtherSessions(store, user.id)
+    const password = await newPassword(terminal, options.passwordStdin ?? false, wordsOf(config, user))
+    const now = terminal.host.clock.now()
+    await setPassword(store, user.id, { password, endsLinksAt: now })
     await recordAudit(store, terminal.host, { event: 'password_changed', userId: user.id, by: 'operator' })
-    const ended = await endLinks(store, await store.families.byUser(user.id), terminal.host.clock.now())
+    await endOtherSessions(store, user.id)
+    // Approvals that no device has fetched yet are left to the server: they end when one comes for them.
+    const ended = await endLinks(store, await store.families.byUser(user.id), now)
     terminal.say(
       `New password for ${user.email}; signed out everywhere, ${ended === 1 ? '1 link' : `${ended} links`} ended`,
     )

@@ -1,5 +1,5 @@
 // /account/password: changing the password, or choosing the first one. Who has signed in just now is not asked again.
-import { passwordPage } from '@latchkey/verifier-web'
+import { type PasswordModel, passwordPage } from '@latchkey/verifier-web'
 import type { FastifyInstance, FastifyReply, FastifyRequest } from 'fastify'
 import { SHORTEST_PASSWORD } from '../accounts/password-rules.ts'
 import { verifyPassword } from '../accounts/passwords.ts'
@@ -11,7 +11,6 @@ import { ownForm, type Pages } from './page-scope.ts'
 import type { SignInDoor } from './sign-in-door.ts'
 
 const PATH = '/account/password'
-const TOO_SHORT_NOW = { hasPassword: true, shortest: SHORTEST_PASSWORD, problem: 'too_short' } as const
 
 export function passwordRoutes(
   app: FastifyInstance,
@@ -39,7 +38,8 @@ export function passwordRoutes(
 
   app.post(PATH, async (request, reply) => {
     const form = ownForm(request)
-    const password = form.get('password')?.[0] ?? ''
+    const chosen = passwords.chosen(form)
+    const { password } = chosen
     const signedIn = fresh(request)
     if (signedIn === undefined) return confirm(request, reply)
     const { user, session } = signedIn
@@ -48,17 +48,19 @@ export function passwordRoutes(
     // Said to nobody but who has just signed in, and only once: any other password is taken.
     const isSame = unfit === undefined && (await verifyPassword(user.passwordHash, password))
     const problem = isSame ? ('same' as const) : unfit
-    const changed = problem === undefined ? await setPassword(store, user.id, password) : undefined
-    if (changed === undefined) {
-      const hasPassword = user.passwordHash !== undefined
-      // Fit a moment ago: the second factor that let it be short was turned off meanwhile.
-      const model = problem ? { hasPassword, shortest, problem } : TOO_SHORT_NOW
-      return pages.show(reply, passwordPage(pages.chrome(request), model), 400)
-    }
-    await passwords.clear(user, form, session)
-    await pages.cookies.renew(reply, signedIn)
-    await door.remember(request, reply, changed)
+    const hasPassword = user.passwordHash !== undefined
+    const refuse = (model: PasswordModel) => pages.show(reply, passwordPage(pages.chrome(request), model), 400)
+    if (problem !== undefined) return refuse({ hasPassword, shortest, problem })
+    const set = await setPassword(store, user.id, chosen, user)
+    // Another one was set since this request was let in, and ended its session.
+    if (set.outcome === 'stale') return confirm(request, reply)
+    // Fit a moment ago: the second factor that let it be short was turned off meanwhile.
+    if (set.outcome === 'too_short') return refuse({ hasPassword, shortest: SHORTEST_PASSWORD, problem: 'too_short' })
+    const { user: changed } = set
     provider.note({ event: 'password_changed', userId: user.id })
+    await pages.cookies.renew(reply, { session, user: changed })
+    await passwords.clear(changed, session)
+    await door.remember(request, reply, changed)
     pages.cookies.keep(reply, request.visitor, { ...request.visitor.visit.errand, done: 'password_changed' })
     return pages.go(reply, PATH)
   })

@@ -29,7 +29,7 @@ export function accountSessionRoutes(app: FastifyInstance, provider: Provider, p
   app.get(SESSIONS, async (request, reply) => {
     const { signedIn } = request.visitor
     if (signedIn === undefined) return goSignIn(pages, request, reply, SESSIONS, 0)
-    const sessions = await liveSessions(store, host, signedIn.user.id)
+    const sessions = await liveSessions(store, host, signedIn.user)
     const html = browsersPage(pages.chrome(request), {
       // This one first: the others are what somebody came to look at.
       browsers: [...sessions]

@@ -43,7 +43,7 @@ export function accountRoutes(app: FastifyInstance, provider: Provider, pages: P
       store.clients.byOwner(user.id),
       store.passkeys.byUser(user.id),
       store.upstreamIdentities.byUser(user.id),
-      liveSessions(store, host, user.id),
+      liveSessions(store, host, user),
     ])
     return {
       devices: devices.map(({ family, client }) => {

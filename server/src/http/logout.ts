@@ -52,7 +52,7 @@ export function logoutRoutes(app: FastifyInstance, provider: Provider, pages: Pa
       return pages.go(reply, '/link')
     }
     const devicesToo = form.get('devices')?.[0] === 'yes'
-    if (devicesToo) await unlinkAll(provider, signedIn.user.id, 'device')
+    if (devicesToo) await unlinkAll(provider, signedIn.user.id, { origin: 'device' })
     await pages.cookies.signOut(reply, request.visitor, {}, { signedOut: { devicesToo } })
     return leave(request, reply)
   })

@@ -140,10 +140,10 @@ function chooseRoutes(
     const form = ownForm(request, reset && subjectOf(reset))
     const user = reset && (await findReset(store, reset, host.clock.now()))
     if (reset === undefined || user === undefined) return gone(request, reply)
-    const password = form.get('password')?.[0] ?? ''
+    const chosen = passwords.chosen(form)
     const code = form.get('code')?.[0] ?? ''
     const again = { code: code.slice(0, LONGEST_SHOWN) }
-    const problem = passwords.problem(user, password)
+    const problem = passwords.problem(user, chosen.password)
     if (problem !== undefined) return choose(request, reply, reset, user, { ...again, problem }, 400)
     // Who has the message has the mailbox: whoever has but the password cannot keep them waiting.
     const own = door.knownBrowsers.find(request, user) ?? 'mail'
@@ -153,7 +153,7 @@ function chooseRoutes(
       const more = { ...again, problem: 'too_many', retryAfterSeconds: wait } as const
       return pages.showThrottled(reply, chooseHtml(request, reset, user, more), wait)
     }
-    const redeemed = await redeemReset(provider, reset, { password, code: digitsIn(code) })
+    const redeemed = await redeemReset(provider, reset, { ...chosen, code: digitsIn(code) })
     if (redeemed.outcome === 'wrong_code') {
       provider.note({ event: 'second_factor_refused', userId: user.id })
       return choose(request, reply, reset, user, { ...again, problem: 'wrong_code' }, 403)
@@ -163,9 +163,9 @@ function chooseRoutes(
     // Fit a moment ago: the second factor that let it be short was turned off meanwhile.
     if (redeemed.outcome === 'too_short') return choose(request, reply, reset, user, TOO_SHORT_NOW, 400)
     const changed = redeemed.user
-    await passwords.clear(changed, form)
     if (redeemed.recovery) provider.note({ event: 'recovery_code_used', userId: changed.id })
     provider.note({ event: 'password_changed', userId: changed.id, by: 'mail' })
+    await passwords.clear(changed)
     // They could type at once what they have just chosen: that would prove nothing more, and cost a second code.
     return door.finish(request, reply, changed, changed.secondFactor === undefined ? ['pwd'] : ['pwd', 'otp', 'mfa'])
   })

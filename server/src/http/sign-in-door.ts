@@ -7,6 +7,7 @@ import { homeDigest, isHome } from '../accounts/home-networks.ts'
 import type { ProvenAt } from '../accounts/sessions.ts'
 import { createTries, type Tries } from '../accounts/tries.ts'
 import { passwordMark, rememberSignIn } from '../accounts/users.ts'
+import { endWithPassword, nowOrLater } from '../oauth/links.ts'
 import type { Provider } from '../oauth/provider.ts'
 import type { User } from '../oauth/records.ts'
 import { networkOf } from '../oauth/throttle.ts'
@@ -83,6 +84,7 @@ export function createSignInDoor(provider: Provider, pages: Pages): SignInDoor {
       const { signInAfter: _late, ...errand } = visitor.visit.errand
       await pages.cookies.signIn(reply, { ...visitor, visit: { ...visitor.visit, errand } }, user, amr, provenAt)
       await door.remember(request, reply, user)
+      await nowOrLater(endWithPassword(provider, user))
       provider.note({ event: 'signed_in', userId: user.id })
       return pages.go(reply, placeFor(errand))
     },

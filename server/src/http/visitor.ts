@@ -57,7 +57,10 @@ export interface VisitorCookies {
   begin(reply: FastifyReply, errand: Errand, told?: Told): void
   /** `user` and `provenAt`: as for `startSession`. */
   signIn(reply: FastifyReply, visitor: Visitor, user: User, amr: readonly string[], provenAt?: ProvenAt): Promise<void>
-  /** The same sign-in goes on with a new cookie: what was planted or overheard before is worth nothing any more. */
+  /**
+   * The same sign-in goes on with a new cookie: what was planted or overheard before is worth nothing any more. Its
+   * person is as they are by now: they may have a new password.
+   */
   renew(reply: FastifyReply, signedIn: SignedIn): Promise<void>
   /** `errand`: what the visit is about from now on, where that is not what it was about before. */
   signOut(reply: FastifyReply, visitor: Visitor, errand?: Errand, told?: Told): Promise<void>
@@ -119,8 +122,8 @@ export function visitorCookies(provider: Provider): VisitorCookies {
       reply.setCookie(sessionCookie, secret, options)
       setVisit(reply, newVisit(purposeOf(visit.errand)))
     },
-    async renew(reply, { session }) {
-      reply.setCookie(sessionCookie, await renewSession(store, host, session), options)
+    async renew(reply, signedIn) {
+      reply.setCookie(sessionCookie, await renewSession(store, host, signedIn), options)
     },
     async signOut(reply, { signedIn, visit }, errand = visit.errand, told) {
       if (signedIn !== undefined) await endSession(store, signedIn.session)

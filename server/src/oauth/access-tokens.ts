@@ -3,6 +3,7 @@
 import { type Clock, JwsError, readJwsHeader } from '@latchkey/shared'
 import { errors, jwtVerify } from 'jose'
 import type { ClientDirectory } from './client-directory.ts'
+import { endedWithPassword } from './links.ts'
 import type { Client, TokenFamily, User } from './records.ts'
 import type { SigningKeys } from './signing-keys.ts'
 import type { Store } from './store.ts'
@@ -125,7 +126,7 @@ export async function userOfLink(
 ): Promise<User | undefined> {
   if (!isLive(family, host.clock.now(), limits.refresh)) return undefined
   const user = await store.users.get(family.userId)
-  return user?.disabledAt === undefined ? user : undefined
+  return user === undefined || user.disabledAt !== undefined || endedWithPassword(user, family) ? undefined : user
 }
 
 const revocationMark = ({ jti }: AccessTokenClaims): string => digestOf(`access token ${jti}`)

@@ -1,8 +1,8 @@
 // Ending what people allowed: a link dies with its whole family of tokens, at once, wherever it is asked for.
 import { withdraw } from './device-request.ts'
 import type { ProtocolEvent, Provider } from './provider.ts'
-import type { TokenFamily } from './records.ts'
-import { type Store, update } from './store.ts'
+import { NEVER, type TokenFamily, type User } from './records.ts'
+import { type Store, StoreUnavailable, update } from './store.ts'
 import { revoke } from './token-family.ts'
 
 /** False when there is no such link, or it was ended before. `now` is epoch milliseconds. */
@@ -37,20 +37,55 @@ export async function unlink(provider: Provider, familyId: string, by: EndedBy):
 }
 
 /**
- * Everything of one person of one origin, or of both; approvals that no device has fetched yet go first: one that is
- * fetched in between is a link then, and found as one.
+ * Everything of one person of one origin, or of both, that began by `until` (epoch milliseconds); approvals that no device
+ * has fetched yet go first: one that is fetched in between is a link then, and found as one.
  */
-export async function unlinkAll(provider: Provider, userId: string, origin?: TokenFamily['origin']): Promise<void> {
+export async function unlinkAll(
+  provider: Provider,
+  userId: string,
+  { origin, until = NEVER }: { readonly origin?: TokenFamily['origin']; readonly until?: number } = {},
+): Promise<void> {
   const { deviceRequests, families } = provider.store
   const now = provider.host.clock.now()
   if (origin !== 'code') {
     for (const { id, decision, deadlineAt } of await deviceRequests.all()) {
       // Those that were fetched too: after a crash in between, a code can be fetched once more.
-      if (decision?.userId === userId && now < deadlineAt)
+      if (decision?.userId === userId && decision.decidedAt <= until && now < deadlineAt)
         await update(deviceRequests, id, (current) => withdraw(current, 'person'))
     }
   }
   for (const family of await families.byUser(userId)) {
-    if (origin === undefined || family.origin === origin) await unlink(provider, family.id, 'person')
+    if ((origin === undefined || family.origin === origin) && family.createdAt <= until)
+      await unlink(provider, family.id, 'person')
   }
+}
+
+/** A new password ended it, whether or not that is written to the link itself yet. */
+export function endedWithPassword({ linksEndedAt = Number.NEGATIVE_INFINITY }: User, family: TokenFamily): boolean {
+  return family.createdAt <= linksEndedAt
+}
+
+/**
+ * Ends each link and approval that a new password of `user` ended, and may have left as it was: the process died, or the
+ * storage failed, before it came to them. Done again, it does no more.
+ */
+export async function endWithPassword(
+  provider: Provider,
+  { id, linksEndedAt }: User,
+  until = linksEndedAt ?? NEVER,
+): Promise<void> {
+  if (linksEndedAt === undefined) return
+  await unlinkAll(provider, id, { until })
+  await update(provider.store.users, id, (current) => {
+    if (current?.linksEndedAt !== linksEndedAt) return { outcome: undefined }
+    const { linksEndedAt: _, ...next } = current
+    return { next, outcome: undefined }
+  })
+}
+
+/** `work` may wait until later, and will not be forgotten: storage that cannot serve now is no reason to stop here. */
+export async function nowOrLater(work: Promise<void>): Promise<void> {
+  await work.catch((error: unknown) => {
+    if (!(error instanceof StoreUnavailable)) throw error
+  })
 }

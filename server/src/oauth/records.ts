@@ -230,6 +230,11 @@ export interface User extends StoredRecord {
   readonly passwordReset?: PasswordReset
   /** Where they signed in lately with this password or beside it, the last first. */
   readonly homes?: readonly HomeNetwork[]
+  /**
+   * A new password ended all links of until then, and all approvals: epoch milliseconds. Written with the password, and
+   * absent again once each of them was ended by itself (oauth/links.ts).
+   */
+  readonly linksEndedAt?: number
   readonly admin: boolean
   readonly createdAt: number
   readonly disabledAt?: number
@@ -311,6 +316,8 @@ export interface AuditEntry extends StoredRecord {
 export interface BrowserSession extends StoredRecord, Authentication {
   readonly userId: string
   readonly cookieDigest: string
+  /** The mark of the password that its account had (accounts/users.ts): under another one it is worth nothing. */
+  readonly password: string
   readonly usedAt: number
   /** Later than `authenticatedAt`: another provider was told to ask them anew, and cannot show that it did. */
   readonly askedAt?: number

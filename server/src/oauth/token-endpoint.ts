@@ -5,6 +5,7 @@ import { authenticateClient } from './client-auth.ts'
 import { OAuthError } from './errors.ts'
 import { grants } from './grants/index.ts'
 import { issueTokens } from './issuer.ts'
+import { endWithPassword } from './links.ts'
 import type { Patience } from './news.ts'
 import { type Form, readParameters } from './parameters.ts'
 import type { Provider } from './provider.ts'
@@ -63,5 +64,8 @@ export async function exchange(provider: Provider, request: TokenRequest): Promi
 /** The one gate: nobody gets tokens for an account, or a device of an account, that was closed, by whatever grant. */
 async function mayBeSpokenFor(provider: Provider, userId: string): Promise<boolean> {
   const user = await provider.store.users.get(userId)
-  return user !== undefined && user.disabledAt === undefined
+  if (user === undefined || user.disabledAt !== undefined) return false
+  // What ended with the old password is ended before anything can come of it.
+  await endWithPassword(provider, user)
+  return true
 }
