@@ -391,8 +391,14 @@ describe('beside a second factor', () => {
     expect(answer.statusCode).toBe(403)
   })
 
-  async function recoveryCodes(): Promise<readonly string[]> {
+  it('SES-06 opening the address takes nothing away that the browser was told: codes that nobody has kept yet', async () => {
     const owner = server.browser()
+    const [first = ''] = await recoveryCodes(owner)
+    await opened(owner)
+    expect(textOf((await owner.open('/account/second-factor/recovery-codes')).body)).toContain(first)
+  })
+
+  async function recoveryCodes(owner: TestBrowser = server.browser()): Promise<readonly string[]> {
     await owner.signIn()
     await owner.submit('/sign-in/code', { code: code() })
     await owner.open('/account/second-factor')

@@ -637,10 +637,10 @@ describe('outcomes and trouble', () => {
       expect(page).toContain('href="/id/link"')
       expect(page).toContain(reference)
     }
-    for (const problem of ['unknown_app', 'expired_sign_in'] as const) {
+    for (const problem of ['too_long', 'unknown_app', 'expired_sign_in'] as const) {
       const page = problemPage(chrome, { problem, requestId: 'req-1' })
       expect(text(page)).toMatch(
-        /(nothing was shared|answered already).* Go back (to the app|and tell the app’s makers)/,
+        /(nothing was (shared|done)|answered already).* Go back (to the app|and tell the app’s makers)/,
       )
       expect(page).toContain(reference)
       // Linking a device is no way on for who came from an app.

@@ -117,15 +117,35 @@ describe('RFC 6749 §4.1: the authorization code flow', () => {
       }
     })
 
-    it('AZ-01 a POST from the app’s own page starts the flow like a GET', async () => {
+    const FROM_APP = { 'sec-fetch-site': 'cross-site', origin: 'https://app.example.com' }
+    const fieldsOf = (url: string) => Object.fromEntries(new URLSearchParams(url.split('?')[1]))
+
+    it.each([
+      ['says where it comes from', FROM_APP],
+      ['says its origin alone', { origin: FROM_APP.origin }],
+    ])('AZ-01 a POST from the app’s own page starts the flow like a GET: the browser %s', async (_says, headers) => {
       const browser = server.browser()
-      const query = Object.fromEntries(new URLSearchParams(authorizeUrl().split('?')[1]))
-      const answer = await browser.submit('/authorize', query, {
-        'sec-fetch-site': 'cross-site',
-        origin: 'https://app.example.com',
-      })
-      expect(answer.statusCode).toBe(303)
-      expect(answer.headers.location).toBe('/authorize/continue')
+      await browser.signIn()
+      await browser.open('/logout')
+      await browser.submit('/logout/confirm', { answer: 'yes' })
+      const visit = browser.cookies.get('latchkey-visit')
+      // SameSite=Lax: what another site posts comes without cookies, and takes none away.
+      const posted = await server.post('/authorize', fieldsOf(authorizeUrl()), headers)
+      expect([posted.statusCode, posted.headers['set-cookie']]).toEqual([303, undefined])
+      expect(browser.cookies.get('latchkey-visit')).toBe(visit)
+      const answer = await browser.get(String(posted.headers.location), FROM_APP)
+      expect([answer.statusCode, answer.headers.location]).toEqual([303, '/authorize/continue'])
+      expect((await browser.open('/authorize/continue')).body).toContain('Northwind web')
+      // What the visit had told is still told.
+      expect((await browser.get('/signed-out')).statusCode).toBe(200)
+    })
+
+    it('AZ-01 a POST that fits in no address is answered where it came', async () => {
+      const long = authorizeUrl({ nonce: 'n'.repeat(2048), state: '名'.repeat(800) })
+      const posted = await server.browser().submit('/authorize', fieldsOf(long), FROM_APP)
+      expect([posted.statusCode, posted.headers.location]).toEqual([303, '/authorize/continue'])
+      const broken = { ...fieldsOf(authorizeUrl()), client_id: 'web\n' }
+      expect((await server.post('/authorize', broken, FROM_APP)).statusCode).toBe(400)
     })
   })
 

@@ -94,6 +94,7 @@ export const gallery: readonly GalleryEntry[] = [
   problem({ problem: 'unavailable', retryAfterSeconds: 5, requestId: 'req-4f1c' }),
   problem({ problem: 'insecure' }),
   { name: 'problem-too-large', html: (a) => tooLargePage({ ...ANYBODY, ...a }) },
+  problem({ problem: 'too_long', requestId: 'req-4f1c' }),
   problem({ problem: 'unknown_app', requestId: 'req-4f1c' }),
   problem({ problem: 'expired_sign_in' }),
   ...accountGallery,

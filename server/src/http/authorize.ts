@@ -1,6 +1,6 @@
 // GET and POST /authorize: an app sends its person here, and gets a code back (RFC 6749 §4.1, OpenID Connect Core §3.1.2).
 // Who asks and where the answer goes is settled first; before that nothing is sent anywhere (RFC 9700 §4.11).
-import { consentPage, langOf } from '@latchkey/verifier-web'
+import { consentPage, langOf, negotiateLocale } from '@latchkey/verifier-web'
 import type { FastifyInstance, FastifyReply, FastifyRequest } from 'fastify'
 import Type from 'typebox'
 import type { SignedIn } from '../accounts/sessions.ts'
@@ -19,14 +19,14 @@ import type { Provider } from '../oauth/provider.ts'
 import type { AuthorizationRequest, Client } from '../oauth/records.ts'
 import { digestOf, randomToken } from '../oauth/vault.ts'
 import { AUTHORIZATION_FIELDS, bare, CLIENT_FIELDS, fields, PAGE, text } from './openapi.ts'
-import { fromAnywhere, ownForm, PageProblem, type Pages } from './page-scope.ts'
+import { fromAnywhere, ownForm, PageProblem, type Pages, sourceOf } from './page-scope.ts'
 import { identityIn, sentencesFor } from './permission-words.ts'
 
 export function authorizeRoutes(app: FastifyInstance, provider: Provider, pages: Pages): void {
   const { clock, entropy } = provider.host
   const { authorizationRequests, consents } = provider.store
 
-  fromAnywhere(app, '/authorize', AUTHORIZE, start)
+  fromAnywhere(app, provider.issuer, '/authorize', AUTHORIZE, start)
 
   async function start(request: FastifyRequest, reply: FastifyReply, form: Form) {
     const client = await clientOf(form)
@@ -74,8 +74,10 @@ export function authorizeRoutes(app: FastifyInstance, provider: Provider, pages:
       return finish(reply, asked, signedIn)
     }
     const { redirectUri, uiLocales } = asked
-    const authorization = { handle, clientId: client.id, client: client.name, redirectUri }
-    pages.cookies.keep(reply, request.visitor, { authorization, ...(uiLocales === undefined ? {} : { uiLocales }) })
+    const authorization = { handle, clientId: client.id, client: client.name, returnsTo: sourceOf(redirectUri) }
+    // What was asked for may be long; what comes of it is not.
+    const language = uiLocales && langOf(negotiateLocale(uiLocales.replaceAll(' ', ',')))
+    pages.cookies.keep(reply, request.visitor, { authorization, ...(language === undefined ? {} : { language }) })
     return pages.go(reply, '/authorize/continue')
   }
 

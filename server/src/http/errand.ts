@@ -32,12 +32,13 @@ export interface Errand {
     readonly handle: string
     readonly clientId: string
     readonly client: string
-    readonly redirectUri: string
+    /** Where its answer goes, as far as a policy names it: an origin, or the scheme of an app. */
+    readonly returnsTo: string
   }
   /** A client's wish to have this person signed out. */
   readonly logout?: { readonly client?: string; readonly redirectUri?: string; readonly state?: string }
-  /** The languages that a client asked the pages to be in, before the browser's own. */
-  readonly uiLocales?: string
+  /** The language that a client asked the pages to be in, before the browser's own: one of ours, BCP 47. */
+  readonly language?: string
   /** What was typed as an email address, and is in the field again when the page is: in another language, perhaps. */
   readonly email?: string
   /** A password or a passkey was right, as `amr` says; a code of the second factor is still missing. */

@@ -34,8 +34,10 @@ const cookieName = (secure: boolean) => `${secure ? '__Host-' : ''}latchkey-lang
 
 /** The language of the page that answers `request`. */
 export function localeFor(request: FastifyRequest, secure: boolean): Locale {
-  const asked = request.visitor?.visit.errand.uiLocales?.replaceAll(' ', ',')
-  return localeOf(request.cookies?.[cookieName(secure)]) ?? negotiateLocale(asked ?? request.headers['accept-language'])
+  const chosen = localeOf(request.cookies?.[cookieName(secure)])
+  return (
+    chosen ?? localeOf(request.visitor?.visit.errand.language) ?? negotiateLocale(request.headers['accept-language'])
+  )
 }
 
 /** From now on this browser is answered in `locale`. */

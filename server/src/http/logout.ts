@@ -13,14 +13,17 @@ import { fromAnywhere, ownForm, PageProblem, type Pages } from './page-scope.ts'
 /** Where whoever has signed out is told so. */
 export const SIGNED_OUT_PATH = '/signed-out'
 const SUBJECT = 'logout'
+/** In characters: it is carried until the person has answered. */
+const LONGEST_STATE = 512
 
 export function logoutRoutes(app: FastifyInstance, provider: Provider, pages: Pages): void {
-  fromAnywhere(app, '/logout', LOGOUT, start)
+  fromAnywhere(app, provider.issuer, '/logout', LOGOUT, start)
 
   async function start(request: FastifyRequest, reply: FastifyReply, form: Form) {
     const asked = await readLogoutRequest(provider, readParameters(form))
     if (asked === undefined) throw new PageProblem('unknown_app', 400)
     const { client, redirectUri, state } = asked
+    if (state !== undefined && state.length > LONGEST_STATE) throw new PageProblem('too_long', 400)
     const logout = {
       ...(client === undefined ? {} : { client: client.name }),
       ...(redirectUri === undefined ? {} : { redirectUri }),
@@ -81,7 +84,7 @@ const REQUEST = fields({
   id_token_hint: text('The last id_token: says who, and which client.'),
   client_id: text('Which client, where there is no id_token_hint.'),
   post_logout_redirect_uri: text('Where to go afterwards: exactly as registered.'),
-  state: text('Comes back with the redirect.'),
+  state: text('Comes back with the redirect; 512 characters at most.'),
 })
 
 const LOGOUT = {

@@ -20,7 +20,7 @@ import { languagesFrom, localeFor } from './language-choice.ts'
 import { FORM_TYPE } from './oauth-scope.ts'
 import { FORM, type RouteDescription } from './openapi.ts'
 import { isInsecure } from './transport.ts'
-import { type Visitor, type VisitorCookies, visitorCookies } from './visitor.ts'
+import { type Visitor, type VisitorCookies, VisitTooLarge, visitorCookies } from './visitor.ts'
 
 /** Where our pages open sockets: Safari before 15.4 does not count them under 'self'. Where forms go comes last. */
 function contentPolicy(issuer: string): string {
@@ -154,8 +154,8 @@ export function speakToPeople(app: FastifyInstance, provider: Provider, look: Lo
     },
     show(reply, html, status = 200) {
       const { authorization, logout } = reply.request.visitor?.visit.errand ?? {}
-      const goesTo = authorization?.redirectUri ?? logout?.redirectUri
-      if (goesTo !== undefined) reply.header('Content-Security-Policy', `${policy} ${sourceOf(goesTo)}`)
+      const goesTo = authorization?.returnsTo ?? (logout?.redirectUri && sourceOf(logout.redirectUri))
+      if (goesTo !== undefined) reply.header('Content-Security-Policy', `${policy} ${goesTo}`)
       // Never compressed, unlike what it loads: a page says back what somebody sent, beside its form's token, and how far
       // the one shortens the other is heard from outside (BREACH).
       return reply.code(status).type(PAGE_TYPE).send(html)
@@ -220,10 +220,13 @@ export function queryForm(request: FastifyRequest): Form {
 
 /**
  * A page that clients send people to, from wherever theirs is: with its parameters in the address, or posted (OpenID
- * Connect Core §3.1.2.1). The answer is the same. In the document both forms take what `asked` has as its query.
+ * Connect Core §3.1.2.1). The answer is the same: what another site posts comes without our cookies (`SameSite=Lax`), and
+ * is asked for once more by its address, with them, as long as it fits there; a visit that is under way is lost
+ * otherwise. In the document both forms take what `asked` has as its query.
  */
 export function fromAnywhere(
   app: FastifyInstance,
+  issuer: string,
   path: string,
   asked: RouteDescription & Required<Pick<RouteDescription, 'querystring'>>,
   start: (request: FastifyRequest, reply: FastifyReply, form: Form) => Promise<FastifyReply>,
@@ -233,13 +236,27 @@ export function fromAnywhere(
   app.get(path, { config: { fromAnywhere: true, openapi: asked } }, (request, reply) =>
     start(request, reply, queryForm(request)),
   )
-  app.post(path, { config: { fromAnywhere: true, openapi: posted } }, (request, reply) =>
-    start(request, reply, postedForm(request)),
-  )
+  app.post(path, { config: { fromAnywhere: true, openapi: posted } }, (request, reply) => {
+    const form = postedForm(request)
+    const query = isSentByOtherSite(request, issuer) ? queryOf(form) : undefined
+    return query === undefined
+      ? start(request, reply, form)
+      : reply.redirect(`${request.routeOptions.url}?${query}`, 303)
+  })
+}
+
+// Beside the largest cookies, in a head of 16 KB.
+const LONGEST_QUERY = 4096
+
+/** Undefined where it does not fit in an address, or an address may not hold it. */
+function queryOf(form: Form): string | undefined {
+  const pairs = [...form].flatMap(([name, values]) => values.map((value) => [name, value]))
+  const query = new URLSearchParams(pairs).toString()
+  return query.length > LONGEST_QUERY || /%0[AD]/.test(query) ? undefined : query
 }
 
 /** Browsers hold form-action against the whole chain of redirects that a form starts: here, back to the client. */
-function sourceOf(redirectUri: string): string {
+export function sourceOf(redirectUri: string): string {
   const { protocol, origin } = new URL(redirectUri)
   return protocol === 'https:' || protocol === 'http:' ? origin : protocol
 }
@@ -247,6 +264,7 @@ function sourceOf(redirectUri: string): string {
 function asProblem(error: FastifyError): { problem: Problem; status: number } {
   if (error instanceof PageProblem) return error
   if (error instanceof FormError) return { problem: 'bad_request', status: 400 }
+  if (error instanceof VisitTooLarge) return { problem: 'too_long', status: 400 }
   if (error instanceof StoreUnavailable) return { problem: 'unavailable', status: 503 }
   // Pages that clients send people to read parameters as the protocol does.
   if (error instanceof OAuthError && error.status < 500) return { problem: 'bad_request', status: error.status }

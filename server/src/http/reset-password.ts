@@ -123,7 +123,7 @@ function chooseRoutes(
     const purpose = purposeOf(visitor.visit.errand)
     // Whoever comes with a message that works has time to choose, however long they waited for it.
     if (reset !== undefined && (await findReset(store, reset, host.clock.now())) !== undefined)
-      pages.cookies.begin(reply, { ...purpose, reset })
+      pages.cookies.begin(reply, { ...purpose, reset }, visitor.visit.told)
     else pages.cookies.keep(reply, visitor, purpose)
     return pages.go(reply, NEW)
   })

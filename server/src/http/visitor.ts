@@ -46,11 +46,19 @@ export interface Visitor {
   isOwnToken(token: string | undefined): boolean
 }
 
+/** A client had us carry more than browsers keep. */
+export class VisitTooLarge extends Error {
+  override name = 'VisitTooLarge'
+}
+
 const VISIT_MS = 30 * 60 * 1000
+// Of a cookie with more than 4096 bytes a browser keeps nothing, and says nothing: some count its attributes too.
+const LARGEST_COOKIE_BYTES = 3900
 const VISIT_ID_BYTES = 16
 
 export interface VisitorCookies {
   read(request: FastifyRequest): Promise<Visitor>
+  // Those that set a visit throw VisitTooLarge.
   /** From now on this visit is about `errand`, and about nothing else; what it has told stays, unless `told` says more. */
   keep(reply: FastifyReply, visitor: Visitor, errand: Errand, told?: Told): void
   /** A new visit, about `errand`: the time it has begins now. */
@@ -81,8 +89,11 @@ export function visitorCookies(provider: Provider): VisitorCookies {
     errand,
     ...(told && { told }),
   })
-  const setVisit = (reply: FastifyReply, visit: Visit) =>
-    reply.setCookie(visitCookie, vault.seal('visit', JSON.stringify(visit)), options)
+  const setVisit = (reply: FastifyReply, visit: Visit) => {
+    const sealed = vault.seal('visit', JSON.stringify(visit))
+    if (visitCookie.length + 1 + sealed.length > LARGEST_COOKIE_BYTES) throw new VisitTooLarge()
+    reply.setCookie(visitCookie, sealed, options)
+  }
   const readVisit = (cookie: string | undefined): Visit | undefined => {
     const opened = cookie === undefined ? undefined : vault.unseal('visit', cookie)
     const visit = opened === undefined ? undefined : (JSON.parse(opened) as Visit)

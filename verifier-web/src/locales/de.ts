@@ -323,6 +323,10 @@ export const de: Locale = {
         title: 'Dein Browser hat zu viel geschickt',
         text: 'Was er für diese Website aufbewahrt, ist so groß geworden, dass es nicht mehr gelesen werden kann. Lösche in den Einstellungen des Browsers die Cookies dieser Website und öffne die Adresse noch einmal.',
       },
+      tooLong: {
+        title: 'Die App hat zu viel mitgeschickt',
+        text: 'Was die App, von der du kommst, mitgeschickt hat, ist zu lang, deshalb ist nichts geschehen. Geh zurück und sag den Machern der App Bescheid.',
+      },
       unknownApp: {
         title: 'Diese App ist hier nicht bekannt',
         text: 'Ihr Name oder die Adresse für den Rückweg passt nicht, deshalb wurde nichts weitergegeben. Geh zurück und sag den Machern der App Bescheid.',

@@ -312,6 +312,10 @@ export const words = {
       title: 'Your browser sent too much',
       text: 'What it keeps for this site has grown too large to be read. Delete this site’s cookies in the browser’s settings, then open the address again.',
     },
+    tooLong: {
+      title: 'The app sent too much',
+      text: 'What the app that led you here sent along is too long, so nothing was done. Go back and tell the app’s makers.',
+    },
     unknownApp: {
       title: 'This app isn’t known here',
       text: 'Its name or the address to return to does not fit, so nothing was shared. Go back and tell the app’s makers.',

@@ -319,6 +319,10 @@ export const es: Locale = {
         title: 'Tu navegador envió demasiado',
         text: 'Lo que guarda para este sitio es ya tan grande que no se puede leer. Borra las cookies de este sitio en los ajustes del navegador y abre otra vez la dirección.',
       },
+      tooLong: {
+        title: 'La aplicación envió demasiado',
+        text: 'Lo que envió la aplicación de la que vienes es demasiado largo, así que no se hizo nada. Vuelve y avisa a quien hace la aplicación.',
+      },
       unknownApp: {
         title: 'Aquí no se conoce esta aplicación',
         text: 'Su nombre o la dirección de vuelta no coincide, así que no se compartió nada. Vuelve y avisa a quien hace la aplicación.',

@@ -325,6 +325,10 @@ export const fr: Locale = {
         title: 'Votre navigateur a envoyé trop de données',
         text: 'Ce qu’il conserve pour ce site est devenu trop volumineux pour être lu. Supprimez les cookies de ce site dans les réglages du navigateur, puis rouvrez l’adresse.',
       },
+      tooLong: {
+        title: 'L’appli a envoyé trop de données',
+        text: 'Ce que l’appli d’où vous venez a envoyé est trop long, donc rien n’a été fait. Revenez en arrière et prévenez les auteurs de l’appli.',
+      },
       unknownApp: {
         title: 'Cette appli n’est pas connue ici',
         text: 'Son nom ou l’adresse de retour ne correspond pas, donc rien n’a été partagé. Revenez en arrière et prévenez les auteurs de l’appli.',

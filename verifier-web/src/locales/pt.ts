@@ -319,6 +319,10 @@ export const pt: Locale = {
         title: 'Seu navegador enviou dados demais',
         text: 'O que ele guarda para este site ficou grande demais para ser lido. Apague os cookies deste site nas configurações do navegador e abra o endereço de novo.',
       },
+      tooLong: {
+        title: 'O app enviou dados demais',
+        text: 'O que o app de onde você veio enviou é longo demais, então nada foi feito. Volte e avise quem faz o app.',
+      },
       unknownApp: {
         title: 'Este app não é conhecido aqui',
         text: 'O nome ou o endereço de volta não confere, então nada foi compartilhado. Volte e avise quem faz o app.',

@@ -16,6 +16,7 @@ const SENTENCES = {
   server_error: 'serverError',
   unavailable: 'unavailable',
   insecure: 'insecure',
+  too_long: 'tooLong',
   unknown_app: 'unknownApp',
   expired_sign_in: 'expiredSignIn',
 } as const satisfies Record<string, keyof Words['problem']>
@@ -43,7 +44,7 @@ type Said = { readonly title: string; readonly text: string; readonly elsewhere?
 
 const LATE: readonly Problem[] = ['too_many', 'unavailable', 'expired_sign_in']
 // On a connection that others can read, the page offers nowhere to type; and an app's sign-in starts in the app.
-const NO_WAY_ON: readonly Problem[] = ['insecure', 'unknown_app', 'expired_sign_in']
+const NO_WAY_ON: readonly Problem[] = ['insecure', 'too_long', 'unknown_app', 'expired_sign_in']
 
 export interface ProblemModel {
   readonly problem: Problem
