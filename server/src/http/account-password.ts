@@ -36,7 +36,7 @@ export function passwordRoutes(
     return pages.show(reply, passwordPage(pages.chrome(request), model))
   })
 
-  app.post(PATH, async (request, reply) => {
+  app.post(PATH, pages.once, async (request, reply) => {
     const form = ownForm(request)
     const chosen = passwords.chosen(form)
     const { password } = chosen

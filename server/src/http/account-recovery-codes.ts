@@ -29,7 +29,7 @@ export function recoveryCodeRoutes(app: FastifyInstance, provider: Provider, pag
     return pages.go(reply, visitor.visit.errand.userCode === undefined ? '/account' : '/link/device')
   })
 
-  app.post(RECOVERY_CODES, async (request, reply) => {
+  app.post(RECOVERY_CODES, pages.once, async (request, reply) => {
     ownForm(request)
     const signedIn = signedInJustNow(request, host.clock.now())
     if (signedIn === undefined) return goSignIn(pages, request, reply, PATH, host.clock.now())

@@ -93,7 +93,7 @@ export function secondFactorRoutes(
     return showSetup(request, reply, newSetup(provider, signedIn.user))
   })
 
-  app.post(`${PATH}/on`, async (request, reply) => {
+  app.post(`${PATH}/on`, pages.once, async (request, reply) => {
     const form = ownForm(request)
     const signedIn = fresh(request)
     if (signedIn === undefined) return confirm(request, reply)

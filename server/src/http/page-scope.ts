@@ -18,6 +18,7 @@ import { isFromOtherSite, isLookingAhead, isSentByOtherSite } from './fetch-meta
 import { FormError, parseForm } from './form.ts'
 import { languagesFrom, localeFor } from './language-choice.ts'
 import { FORM_TYPE } from './oauth-scope.ts'
+import { createOnce, type Once } from './once.ts'
 import { FORM, type RouteDescription } from './openapi.ts'
 import { isInsecure } from './transport.ts'
 import { type Visitor, type VisitorCookies, VisitTooLarge, visitorCookies } from './visitor.ts'
@@ -63,6 +64,8 @@ export interface Look {
 /** What the routes of pages share. */
 export interface Pages {
   readonly cookies: VisitorCookies
+  /** For the route of a form that is done once: its answer brings a cookie, or shows what is shown only once. */
+  readonly once: Once
   readonly base: string
   /** The issuer is https. */
   readonly secure: boolean
@@ -127,6 +130,7 @@ export function speakToPeople(app: FastifyInstance, provider: Provider, look: Lo
   })
   const pages: Pages = {
     cookies,
+    once: createOnce(provider.host.clock),
     base,
     secure,
     chrome(request, subject, clientId) {

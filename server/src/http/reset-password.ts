@@ -135,7 +135,7 @@ function chooseRoutes(
     return choose(request, reply, reset, user)
   })
 
-  app.post(NEW, async (request, reply) => {
+  app.post(NEW, pages.once, async (request, reply) => {
     const { reset } = request.visitor.visit.errand
     const form = ownForm(request, reset && subjectOf(reset))
     const user = reset && (await findReset(store, reset, host.clock.now()))

@@ -33,7 +33,7 @@ export function codeRoutes(app: FastifyInstance, provider: Provider, pages: Page
     return pages.show(reply, codePage(pages.chrome(request), { email: came.user.email }))
   })
 
-  app.post('/sign-in/code', async (request, reply) => {
+  app.post('/sign-in/code', pages.once, async (request, reply) => {
     const typed = ownForm(request).get('code')?.[0] ?? ''
     const came = await expected(request)
     if (came === undefined) return pages.go(reply, '/sign-in')

@@ -39,7 +39,10 @@ export interface Visitor {
   readonly signedIn?: SignedIn
   /** The visit or session itself, by a secret name: what is made for it is good for nobody else. */
   readonly owner: string
-  /** Proves that a form came from a page of ours for this visitor; `subject` ties it to what the page showed. */
+  /**
+   * Proves that a form came from a page of ours for this visitor; `subject` ties it to what the page showed. Each is
+   * another one, so that the same form can be told when it comes twice (once.ts).
+   */
   formToken(subject?: string): string
   isFormToken(token: string | undefined, subject?: string): boolean
   /** It was made for this visitor, whatever for: enough to say what went wrong, and for nothing else. */
@@ -55,6 +58,7 @@ const VISIT_MS = 30 * 60 * 1000
 // Of a cookie with more than 4096 bytes a browser keeps nothing, and says nothing: some count its attributes too.
 const LARGEST_COOKIE_BYTES = 3900
 const VISIT_ID_BYTES = 16
+const FORM_ID_BYTES = 16
 
 export interface VisitorCookies {
   read(request: FastifyRequest): Promise<Visitor>
@@ -114,13 +118,14 @@ export function visitorCookies(provider: Provider): VisitorCookies {
       const owner = signedIn === undefined ? `visit ${current.id}` : `session ${secret}`
       const own = vault.digest('csrf', owner)
       const proof = (subject = '') => vault.digest('csrf', `${owner} ${subject}`)
+      const shown = () => randomToken(host.entropy, FORM_ID_BYTES)
       return {
         visit: current,
         ...(signedIn === undefined ? {} : { signedIn }),
         owner,
-        formToken: (subject) => proof(subject) + own,
+        formToken: (subject) => proof(subject) + own + shown(),
         isFormToken: (token = '', subject) => sameDigest(token.slice(0, own.length), proof(subject)),
-        isOwnToken: (token = '') => sameDigest(token.slice(own.length), own),
+        isOwnToken: (token = '') => sameDigest(token.slice(own.length, 2 * own.length), own),
       }
     },
     keep: (reply, { visit }, errand, told = visit.told) =>

@@ -3,11 +3,10 @@
 import { type Clock, JwsError, readJwsHeader } from '@latchkey/shared'
 import { errors, jwtVerify } from 'jose'
 import type { ClientDirectory } from './client-directory.ts'
-import { endedWithPassword } from './links.ts'
 import type { Client, TokenFamily, User } from './records.ts'
 import type { SigningKeys } from './signing-keys.ts'
 import type { Store } from './store.ts'
-import { isLive, type RefreshLimits } from './token-family.ts'
+import { endedWithPassword, isLive, type RefreshLimits } from './token-family.ts'
 import { digestOf } from './vault.ts'
 
 export const ACCESS_TOKEN_TYPE = 'at+jwt'

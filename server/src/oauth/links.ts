@@ -60,11 +60,6 @@ export async function unlinkAll(
   }
 }
 
-/** A new password ended it, whether or not that is written to the link itself yet. */
-export function endedWithPassword({ linksEndedAt = Number.NEGATIVE_INFINITY }: User, family: TokenFamily): boolean {
-  return family.createdAt <= linksEndedAt
-}
-
 /**
  * Ends each link and approval that a new password of `user` ended, and may have left as it was: the process died, or the
  * storage failed, before it came to them. Done again, it does no more.

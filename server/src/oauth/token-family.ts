@@ -4,7 +4,7 @@
 // each rotation). The record's id is the digest of the handle, so a token finds its family and a database dump finds no
 // token. The generation tells an old token, which is theft, from a newer one than we know, which is a restored backup.
 import type { Entropy } from '@latchkey/shared'
-import type { TokenFamily } from './records.ts'
+import type { TokenFamily, User } from './records.ts'
 import type { Step } from './store.ts'
 import { digestOf, randomToken, sameDigest, sealUnder, unsealUnder } from './vault.ts'
 
@@ -65,6 +65,11 @@ export function graceMs(senderConstrained: boolean, limits: RefreshLimits): numb
 /** Neither revoked nor at its end. */
 export function isLive(family: TokenFamily, now: number, limits: RefreshLimits): boolean {
   return family.revokedAt === undefined && now < familyEnd(family.createdAt, family.usedAt, limits)
+}
+
+/** A new password ended it, whether or not that is written to the family itself yet. */
+export function endedWithPassword({ linksEndedAt = Number.NEGATIVE_INFINITY }: User, family: TokenFamily): boolean {
+  return family.createdAt <= linksEndedAt
 }
 
 export type RotateOutcome =
