@@ -117,6 +117,8 @@ export function speakToPeople(app: FastifyInstance, provider: Provider, look: Lo
     const { fromAnywhere: anywhere = false } = request.routeOptions.config
     // Refused before anything is looked at.
     if (!anywhere && isSentByOtherSite(request, provider.issuer)) throw new PageProblem('cross_site', 403)
+    // Read while they are there: who has left, by a second press, has no address any more, and what they sent is done.
+    Object.defineProperty(request, 'ip', { value: request.ip })
     request.visitor = await cookies.read(request)
   })
   app.setErrorHandler((error: FastifyError, request, reply) => {
