@@ -459,6 +459,8 @@ describe('the passkeys of an account', () => {
     await addPasskey(owner, second)
     const { passwordHash: _, ...user } = (await server.store.users.get(server.user.id)) ?? server.user
     await server.store.users.swap(user)
+    // Under another password, or none, nobody goes on.
+    await signInWith(owner, second)
     const remove = ({ id }: SoftwarePasskey) => owner.submit(`/account/passkeys/${id}/remove`, {})
     await owner.open('/account/passkeys')
     await Promise.all([remove(passkey), remove(second)])
