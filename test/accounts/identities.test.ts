@@ -223,6 +223,7 @@ describe('removing one', () => {
     await add()
     const { passwordHash: _, ...user } = server.user
     expect(await server.store.users.swap(user)).toBe(true)
+    browser = await signedIn(server, EMAIL)
     const { body } = await browser.open(PAGE)
     expect(body).toContain('<bdi>old.acme.example</bdi>')
     expect(body).toContain('Not offered here any more')
