@@ -3,8 +3,8 @@
 import { GRANT_TYPES, TOKEN_ENDPOINT_AUTH_METHODS } from '@latchkey/shared'
 import Type, { type Static } from 'typebox'
 import { schemaForEditors } from './config-form.ts'
+import { LONGEST_TOKEN_SECONDS } from './oauth/keys/signing-key-life.ts'
 import { ELSEWHERE, ELSEWHERE_FALLBACKS, SIGNING_ALGORITHMS } from './oauth/records.ts'
-import { LONGEST_TOKEN_SECONDS } from './oauth/signing-key-life.ts'
 import { DATABASE_ADDRESS } from './storage/open.ts'
 
 const closed = { additionalProperties: false } as const

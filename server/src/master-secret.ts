@@ -3,7 +3,7 @@ import { linkSync, mkdirSync, readFileSync, statSync, unlinkSync, writeFileSync 
 import { dirname, join } from 'node:path'
 import type { Entropy } from '@latchkey/shared'
 import type { Config } from './config.ts'
-import { SMALLEST_MASTER_SECRET_BYTES } from './oauth/vault.ts'
+import { SMALLEST_MASTER_SECRET_BYTES } from './oauth/keys/vault.ts'
 import { sqlitePath } from './storage/open.ts'
 
 const FILE_NAME = 'master-secret'

@@ -1,7 +1,7 @@
 // What a new password ends is ended by its one write: also where the storage fails right after it, or the server dies.
 import { afterEach, beforeEach, describe, expect, it } from 'vitest'
+import { digestOf } from '../../server/src/oauth/keys/vault.ts'
 import { type Store, StoreUnavailable, update } from '../../server/src/oauth/store.ts'
-import { digestOf } from '../../server/src/oauth/vault.ts'
 import { type KeptLog, keptLog } from '../support/kept-log.ts'
 import { type MailServer, startMailServer } from '../support/mail-server.ts'
 import { resetConfig, tokenIn } from '../support/reset-mail.ts'

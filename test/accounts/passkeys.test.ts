@@ -1,7 +1,7 @@
 // Passkeys against the whole server, by an authenticator in software that also does what no browser would.
 import { afterEach, beforeEach, describe, expect, it } from 'vitest'
 import { addUser } from '../../server/src/accounts/users.ts'
-import { digestOf } from '../../server/src/oauth/vault.ts'
+import { digestOf } from '../../server/src/oauth/keys/vault.ts'
 import { type KeptLog, keptLog } from '../support/kept-log.ts'
 import { csrfIn, withoutTokens } from '../support/page-text.ts'
 import { addPasskey, questionIn, signInWith } from '../support/passkey-pages.ts'

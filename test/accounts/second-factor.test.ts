@@ -1,7 +1,7 @@
 // Codes of an app and recovery codes, against the whole server.
 import { afterEach, beforeEach, describe, expect, it } from 'vitest'
 import { digitsIn, newRecoveryCodes, stepOf } from '../../server/src/accounts/second-factor.ts'
-import { digestOf } from '../../server/src/oauth/vault.ts'
+import { digestOf } from '../../server/src/oauth/keys/vault.ts'
 import { type AuthenticatorApp, appFrom } from '../support/authenticator-app.ts'
 import { type KeptLog, keptLog } from '../support/kept-log.ts'
 import { fieldIn, textOf } from '../support/page-text.ts'

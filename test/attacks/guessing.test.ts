@@ -1,10 +1,15 @@
 // Codes guessed at full speed (RFC 8628 §5.1): whatever the haste, and however many accounts and networks somebody has,
-// no more tries are let through than docs/security.md and oauth/guessing.ts reckon with. What one person meets who
+// no more tries are let through than docs/security.md and oauth/device/guessing.ts reckon with. What one person meets who
 // mistypes is in ../negative/codes.test.ts.
 import { readFileSync } from 'node:fs'
 import { USER_CODE_ALPHABET, USER_CODE_LENGTH } from '@latchkey/shared'
 import { afterEach, beforeEach, describe, expect, it } from 'vitest'
-import { createGuesses, type GuessKeys, WRONG_CODES, yearlyGuessingRisk } from '../../server/src/oauth/guessing.ts'
+import {
+  createGuesses,
+  type GuessKeys,
+  WRONG_CODES,
+  yearlyGuessingRisk,
+} from '../../server/src/oauth/device/guessing.ts'
 import { type KeptLog, keptLog } from '../support/kept-log.ts'
 import { signedIn } from '../support/signed-in.ts'
 import { type TestBrowser, type TestServer, testConfig, testServer } from '../support/test-server.ts'

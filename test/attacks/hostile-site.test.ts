@@ -3,7 +3,7 @@
 import type { IncomingMessage, ServerResponse } from 'node:http'
 import type { Browser, BrowserContext, Page } from 'playwright-core'
 import { afterAll, afterEach, beforeAll, beforeEach, describe, expect, it } from 'vitest'
-import { digestOf } from '../../server/src/oauth/vault.ts'
+import { digestOf } from '../../server/src/oauth/keys/vault.ts'
 import { launchBrowser, takeOver } from '../support/browser.ts'
 import { formTo, type HostileSite, hostileSite } from '../support/hostile-site.ts'
 import { csrfIn } from '../support/page-text.ts'

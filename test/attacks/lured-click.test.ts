@@ -3,7 +3,7 @@
 // opens as a tab, which covers as much. In the pages time passes when the test lets it.
 import type { Browser, BrowserContext, Page } from 'playwright-core'
 import { afterAll, afterEach, beforeAll, beforeEach, describe, expect, it } from 'vitest'
-import { digestOf } from '../../server/src/oauth/vault.ts'
+import { digestOf } from '../../server/src/oauth/keys/vault.ts'
 import { DOUBLE_CLICK_MS } from '../../verifier-web/src/browser/front.ts'
 import { launchBrowser, takeOver } from '../support/browser.ts'
 import { authorizeUrl, NATIVE_CALLBACK } from '../support/code-flow.ts'

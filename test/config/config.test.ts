@@ -2,7 +2,7 @@ import { writeFileSync } from 'node:fs'
 import { join } from 'node:path'
 import { ConfigError, loadConfig, parseConfig } from '@latchkey/server'
 import { afterAll, beforeAll, describe, expect, it } from 'vitest'
-import { digestOf } from '../../server/src/oauth/vault.ts'
+import { digestOf } from '../../server/src/oauth/keys/vault.ts'
 import { removeFolder, temporaryFolder } from '../support/temporary-folder.ts'
 
 type File = Parameters<typeof parseConfig>[0]

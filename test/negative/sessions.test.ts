@@ -1,6 +1,6 @@
 import { STYLESHEET } from '@latchkey/verifier-web'
 import { afterAll, afterEach, beforeAll, beforeEach, describe, expect, it } from 'vitest'
-import { digestOf } from '../../server/src/oauth/vault.ts'
+import { digestOf } from '../../server/src/oauth/keys/vault.ts'
 import { csrfIn } from '../support/page-text.ts'
 import { sendRaw } from '../support/raw-http.ts'
 import { signedIn } from '../support/signed-in.ts'

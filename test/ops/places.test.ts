@@ -2,7 +2,7 @@
 import { mkdirSync, readFileSync, writeFileSync } from 'node:fs'
 import { join } from 'node:path'
 import { afterAll, afterEach, beforeAll, describe, expect, it } from 'vitest'
-import type { Places } from '../../server/src/oauth/places.ts'
+import type { Places } from '../../server/src/oauth/device/places.ts'
 import { openPlaces } from '../../server/src/ops/places.ts'
 import { AWAY, type Elsewhere, elsewhereConfig, elsewhereServer, HOME } from '../support/elsewhere.ts'
 import { writePlaceFile } from '../support/place-file.ts'

@@ -3,8 +3,8 @@
 import { writeFileSync } from 'node:fs'
 import { join } from 'node:path'
 import { afterEach, beforeEach, describe, expect, it } from 'vitest'
-import { REPORTS_PER_ACCOUNT } from '../../server/src/oauth/containment.ts'
-import { FREEZE_MS, FREEZES_A_DAY, WINDOW_MS } from '../../server/src/oauth/freezes.ts'
+import { REPORTS_PER_ACCOUNT } from '../../server/src/oauth/device/containment.ts'
+import { FREEZE_MS, FREEZES_A_DAY, WINDOW_MS } from '../../server/src/oauth/device/freezes.ts'
 import { type DpopClient, dpopClient } from '../support/dpop-client.ts'
 import {
   AWAY,

@@ -1,7 +1,7 @@
 import { generateKeyPair, SignJWT } from 'jose'
 import { afterAll, beforeAll, describe, expect, it } from 'vitest'
 import { StoreUnavailable } from '../../server/src/oauth/store.ts'
-import { familyOf, revoke } from '../../server/src/oauth/token-family.ts'
+import { familyOf, revoke } from '../../server/src/oauth/tokens/token-family.ts'
 import { dpopClient } from '../support/dpop-client.ts'
 import { createStoredClient } from '../support/stored-client.ts'
 import { basic, ISSUER, LIBRARY, REPORTS, SECRETS, type TestServer, testServer } from '../support/test-server.ts'

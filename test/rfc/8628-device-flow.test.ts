@@ -3,7 +3,7 @@ import fc from 'fast-check'
 import type { LightMyRequestResponse } from 'fastify'
 import { decodeJwt } from 'jose'
 import { afterAll, afterEach, beforeAll, beforeEach, describe, expect, it } from 'vitest'
-import { digestOf } from '../../server/src/oauth/vault.ts'
+import { digestOf } from '../../server/src/oauth/keys/vault.ts'
 import { type FakeHost, fakeHost } from '../support/fake-host.ts'
 import { basic, ISSUER, PASSWORD, SECRETS, type TestServer, testConfig, testServer } from '../support/test-server.ts'
 

@@ -1,6 +1,6 @@
 import { decodeJwt, decodeProtectedHeader } from 'jose'
 import { afterAll, beforeAll, describe, expect, it } from 'vitest'
-import { NONCE_PERIOD_MS } from '../../server/src/oauth/dpop-nonces.ts'
+import { NONCE_PERIOD_MS } from '../../server/src/oauth/tokens/dpop-nonces.ts'
 import { authorize, CODE_CLIENTS, exchangeCode } from '../support/code-flow.ts'
 import { type DpopClient, dpopClient, newDeviceKey } from '../support/dpop-client.ts'
 import { basic, ISSUER, SECRETS, type TestServer, testConfig, testServer } from '../support/test-server.ts'

@@ -1,7 +1,7 @@
 import type { LightMyRequestResponse } from 'fastify'
 import { decodeJwt } from 'jose'
 import { afterAll, beforeAll, describe, expect, it } from 'vitest'
-import { familyOf } from '../../server/src/oauth/token-family.ts'
+import { familyOf } from '../../server/src/oauth/tokens/token-family.ts'
 import { keptLog } from '../support/kept-log.ts'
 import { type TestServer, testServer } from '../support/test-server.ts'
 

@@ -10,7 +10,7 @@ import {
   redeem,
   report,
   withdraw,
-} from '../../server/src/oauth/device-request.ts'
+} from '../../server/src/oauth/device/device-request.ts'
 import type { DeviceRequest } from '../../server/src/oauth/records.ts'
 
 const DEADLINE = 600_000

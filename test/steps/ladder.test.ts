@@ -1,5 +1,5 @@
 import { describe, expect, it } from 'vitest'
-import { drawNumber, rungFor } from '../../server/src/oauth/ladder.ts'
+import { drawNumber, rungFor } from '../../server/src/oauth/device/ladder.ts'
 import { fakeHost } from '../support/fake-host.ts'
 
 describe('the ladder', () => {

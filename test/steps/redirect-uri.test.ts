@@ -3,7 +3,7 @@ import {
   isNativeRedirectUri,
   isRegistrableRedirectUri,
   redirectUriMatches,
-} from '../../server/src/oauth/redirect-uri.ts'
+} from '../../server/src/oauth/clients/redirect-uri.ts'
 
 describe('where an answer may be sent', () => {
   it.each([

@@ -1,6 +1,5 @@
 import fc from 'fast-check'
 import { describe, expect, it } from 'vitest'
-import type { SigningAlgorithm } from '../../server/src/oauth/records.ts'
 import {
   activeKey,
   emergencySuccession,
@@ -13,7 +12,8 @@ import {
   type Succession,
   scheduledSuccession,
   waitingKey,
-} from '../../server/src/oauth/signing-key-life.ts'
+} from '../../server/src/oauth/keys/signing-key-life.ts'
+import type { SigningAlgorithm } from '../../server/src/oauth/records.ts'
 
 const HOUR = 3_600_000
 const DAY = 24 * HOUR

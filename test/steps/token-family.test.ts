@@ -1,4 +1,5 @@
 import { describe, expect, it } from 'vitest'
+import { digestOf } from '../../server/src/oauth/keys/vault.ts'
 import type { TokenFamily } from '../../server/src/oauth/records.ts'
 import {
   familyEnd,
@@ -10,8 +11,7 @@ import {
   type RotateOutcome,
   revoke,
   rotate,
-} from '../../server/src/oauth/token-family.ts'
-import { digestOf } from '../../server/src/oauth/vault.ts'
+} from '../../server/src/oauth/tokens/token-family.ts'
 import { fakeHost } from '../support/fake-host.ts'
 
 const DAY = 24 * 60 * 60 * 1000

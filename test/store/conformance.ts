@@ -2,7 +2,7 @@
 // what is special to it.
 import { afterEach, beforeEach, describe, expect, it } from 'vitest'
 import { endSession, findSession, renewSession, startSession } from '../../server/src/accounts/sessions.ts'
-import { redeem } from '../../server/src/oauth/device-request.ts'
+import { redeem } from '../../server/src/oauth/device/device-request.ts'
 import { OAuthError } from '../../server/src/oauth/errors.ts'
 import { NEVER, type StoredRecord, type TokenFamily } from '../../server/src/oauth/records.ts'
 import { type Store, update } from '../../server/src/oauth/store.ts'

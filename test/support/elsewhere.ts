@@ -1,6 +1,6 @@
 // Devices and people in different places: addresses come through a proxy that the server trusts, as they do in life.
 import { DEVICE_CODE_GRANT } from '@latchkey/shared'
-import { digestOf } from '../../server/src/oauth/vault.ts'
+import { digestOf } from '../../server/src/oauth/keys/vault.ts'
 import { type KeptLog, keptLog } from './kept-log.ts'
 import { signedIn } from './signed-in.ts'
 import { DEVICE, type TestBrowser, type TestServer, testConfig, testServer } from './test-server.ts'

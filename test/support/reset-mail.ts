@@ -2,7 +2,7 @@
 import type { LightMyRequestResponse } from 'fastify'
 import { type Reset, resetToken } from '../../server/src/accounts/password-reset.ts'
 import type { Config } from '../../server/src/config.ts'
-import { createVault, type Vault } from '../../server/src/oauth/vault.ts'
+import { createVault, type Vault } from '../../server/src/oauth/keys/vault.ts'
 import type { Mail } from './mail-server.ts'
 import { ISSUER, type TestBrowser, type TestServer, testConfig } from './test-server.ts'
 

@@ -1,6 +1,7 @@
 // A person elsewhere who has the page open, as far as the device can tell.
+
+import { digestOf } from '../../server/src/oauth/keys/vault.ts'
 import { update } from '../../server/src/oauth/store.ts'
-import { digestOf } from '../../server/src/oauth/vault.ts'
 import type { TestServer } from './test-server.ts'
 
 /** From now on the screen is to show 58. With the code, somebody opens it first thing after, and the device hears. */

@@ -1,6 +1,7 @@
 // A client in the database of a test server, beside those of its configuration.
+
+import { digestOf } from '../../server/src/oauth/keys/vault.ts'
 import type { Client } from '../../server/src/oauth/records.ts'
-import { digestOf } from '../../server/src/oauth/vault.ts'
 import type { TestServer } from './test-server.ts'
 
 interface NewClient extends Pick<Client, 'id' | 'grantTypes'> {

@@ -1,6 +1,6 @@
 // Clients that hold, ask about and give back tokens, two APIs that ask, and links for any of them.
 import { DEVICE_CODE_GRANT } from '@latchkey/shared'
-import { digestOf } from '../../server/src/oauth/vault.ts'
+import { digestOf } from '../../server/src/oauth/keys/vault.ts'
 import { basic, LIBRARY, REPORTS, SECRETS, type TestServer, testConfig } from './test-server.ts'
 
 type Fields = Readonly<Record<string, string | readonly string[]>>

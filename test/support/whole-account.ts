@@ -2,8 +2,8 @@
 // itself up, a passkey, an account elsewhere, two browsers, and a device that waits for an answer.
 import { DEVICE_CODE_GRANT } from '@latchkey/shared'
 import { startSession } from '../../server/src/accounts/sessions.ts'
+import { digestOf } from '../../server/src/oauth/keys/vault.ts'
 import type { StoredRecord } from '../../server/src/oauth/records.ts'
-import { digestOf } from '../../server/src/oauth/vault.ts'
 import { CODE_CLIENTS } from './code-flow.ts'
 import { ACME, upstreamEntry } from './fake-upstream.ts'
 import { freePort } from './free-port.ts'

@@ -1,5 +1,5 @@
 // What an open page hears while it waits for a person, or for the device after them. The server tells it
-// (server/src/http/link-events.ts), browser/live.ts hears it.
+// (server/src/http/link/events.ts), browser/live.ts hears it.
 
 /** The WebSocket, below the pages' base path, and its subprotocol. */
 export const PAGE_EVENTS_PATH = '/link/events'

@@ -1,8 +1,9 @@
 // Networks that an account has signed in from: what strangers try elsewhere does not keep its owner out of these, in a new
 // browser neither. Being in one gives nobody a way in, nor a word of it (tries.ts). They are kept as keyed digests, and
 // different for each account: whoever reads the records learns neither where people live nor who lives together.
+
+import type { Vault } from '../oauth/keys/vault.ts'
 import type { User } from '../oauth/records.ts'
-import type { Vault } from '../oauth/vault.ts'
 
 const DAY_MS = 24 * 3600 * 1000
 /** Home, work, the parents', and what telephones pass through. */

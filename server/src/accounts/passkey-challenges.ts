@@ -1,8 +1,8 @@
 // What a passkey signs: random, good for five minutes, for one browser and one use (WebAuthn §13.4.3). It carries its own
 // proof, so that a page that is only looked at costs no storage; what was used is remembered until it would have run out.
 import type { Host } from '@latchkey/shared'
+import { digestOf, randomToken, sameDigest, type Vault } from '../oauth/keys/vault.ts'
 import type { Store } from '../oauth/store.ts'
-import { digestOf, randomToken, sameDigest, type Vault } from '../oauth/vault.ts'
 
 export const CHALLENGE_LIFE_MS = 5 * 60 * 1000
 const RANDOM_BYTES = 16

@@ -1,5 +1,5 @@
 // Passkeys (WebAuthn Level 3 §7.1, §7.2): what a browser is asked for, and whether its answer holds. The challenges are
-// passkey-challenges.ts next door; what the answers lead to is in http/sign-in-passkey.ts and http/account-passkeys.ts.
+// passkey-challenges.ts next door; what the answers lead to is in http/sign-in/passkey.ts and http/account/passkeys.ts.
 import { isIP } from 'node:net'
 import {
   type AuthenticationResponseJSON,

@@ -1,13 +1,13 @@
 // "Forgot your password?": a message to the address of an account lets whoever reads it choose another password. The
 // secret in it is good once, for half an hour, until the password changes or a later message is sent; the account keeps
 // its digest. Mail alone never passes a second factor and opens no administrator's account (docs/security.md). The pages
-// are ../http/reset-password.ts, the message itself is verifier-web's.
+// are ../http/sign-in/reset-password.ts, the message itself is verifier-web's.
 import type { Clock } from '@latchkey/shared'
+import { digestOf, randomToken, sameDigest, type Vault } from '../oauth/keys/vault.ts'
 import type { Provider } from '../oauth/provider.ts'
 import type { PasswordReset, User } from '../oauth/records.ts'
 import { type Store, update } from '../oauth/store.ts'
 import { createThrottle, createTrickle } from '../oauth/throttle.ts'
-import { digestOf, randomToken, sameDigest, type Vault } from '../oauth/vault.ts'
 import { hashPassword } from './passwords.ts'
 import { takeCode } from './second-factor.ts'
 import type { UpstreamSettings } from './upstream-settings.ts'
@@ -80,8 +80,9 @@ export type ResetReply = { readonly user: User } & (
 )
 
 /**
- * Finds out what to write, and makes the secret good; an address that nobody has costs as many writes. Called again when the message did not leave: the same again, or
- * nothing, where it is void by now. Undefined for an address that nobody has, and for a closed account.
+ * Finds out what to write, and makes the secret good; an address that nobody has costs as many writes. Called again when
+ * the message did not leave: the same again, or nothing, where it is void by now. Undefined for an address that nobody
+ * has, and for a closed account.
  */
 export function resetReplies(
   { store, vault, host, note }: Provider,
@@ -95,7 +96,8 @@ export function resetReplies(
     const user = host.clock.now() < until && found?.disabledAt === undefined ? found : undefined
     const may = user !== undefined && mayReset(user)
     const good = may && (await grant(store, user.id, { digest: digestOf(secret), until }, first))
-    // Two writes for every address, the right and the line in the audit trail: who measures the server hears no other number.
+    // Two writes for every address, the right and the line in the audit trail: who measures the server hears no other
+    // number.
     if (first && !good) await writeAsMuch()
     if (first && user === undefined) await writeAsMuch()
     if (first && user !== undefined) note({ event: 'password_reset_asked', userId: user.id })

@@ -1,5 +1,5 @@
 // What a sign-in to an account could amount to (`amr`, RFC 8176), by each way in: so nobody is asked for one that cannot do,
-// and whoever lacks what a device wants is told what to add. What a sign-in did amount to is http/sign-in-door.ts's.
+// and whoever lacks what a device wants is told what to add. What a sign-in did amount to is http/sign-in/door.ts's.
 import type { Passkey, User } from '../oauth/records.ts'
 import type { Store } from '../oauth/store.ts'
 import { amrOf, MOST_PASSKEYS } from './passkeys.ts'

@@ -2,9 +2,9 @@
 // digits, so that one field with one keyboard takes either.
 import type { Entropy } from '@latchkey/shared'
 import { Secret, TOTP } from 'otpauth'
+import type { Vault } from '../oauth/keys/vault.ts'
 import type { SecondFactor, User } from '../oauth/records.ts'
 import type { Step } from '../oauth/store.ts'
-import type { Vault } from '../oauth/vault.ts'
 
 // What every app understands; many read nothing else out of the square.
 const ALGORITHM = 'SHA1'

@@ -1,9 +1,9 @@
 // Signed-in browsers, kept here and not in the cookie, so that they can be ended (OWASP Session Management). A browser
 // that gets a new cookie stays the same record: whoever ends it ends it, whatever its cookie is by then.
 import type { Host } from '@latchkey/shared'
+import { digestOf, randomToken } from '../oauth/keys/vault.ts'
 import type { BrowserSession, User } from '../oauth/records.ts'
 import { type Store, update } from '../oauth/store.ts'
-import { digestOf, randomToken } from '../oauth/vault.ts'
 import { passwordMark } from './users.ts'
 
 export const SESSION_IDLE_MS = 30 * 60 * 1000

@@ -3,9 +3,9 @@
 // No two tables are written at once here, so the identity goes first: of several who arrive together one inserts it,
 // and it names the account that all of them end up with, made or still to be made.
 import type { Host } from '@latchkey/shared'
+import { digestOf, randomToken } from '../oauth/keys/vault.ts'
 import { NEVER, type UpstreamIdentity, USER_ID_PREFIX, type User } from '../oauth/records.ts'
 import { type Store, update } from '../oauth/store.ts'
-import { digestOf, randomToken } from '../oauth/vault.ts'
 import { domainOf, type UpstreamProfile } from './upstream-profile.ts'
 import type { UpstreamSettings } from './upstream-settings.ts'
 import type { Vouched } from './upstreams.ts'

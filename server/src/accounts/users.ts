@@ -1,8 +1,8 @@
 // Local accounts: who may approve.
 import type { Host } from '@latchkey/shared'
+import { digestOf, randomToken } from '../oauth/keys/vault.ts'
 import { NEVER, USER_ID_PREFIX, type User } from '../oauth/records.ts'
 import { type Store, update } from '../oauth/store.ts'
-import { digestOf, randomToken } from '../oauth/vault.ts'
 import { withHome } from './home-networks.ts'
 import { needsFactor } from './password-rules.ts'
 import { hashPassword, needsRehash, verifyPassword } from './passwords.ts'

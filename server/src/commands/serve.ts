@@ -2,7 +2,7 @@
 import { buildApp } from '../app.ts'
 import type { Config } from '../config.ts'
 import { masterSecretFor } from '../master-secret.ts'
-import { TOLERABLE_YEARLY_RISK, yearlyGuessingRisk } from '../oauth/guessing.ts'
+import { TOLERABLE_YEARLY_RISK, yearlyGuessingRisk } from '../oauth/device/guessing.ts'
 import { openStore } from '../storage/open.ts'
 import { readSettings } from './settings.ts'
 import { closeWithin } from './stopping.ts'

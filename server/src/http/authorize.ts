@@ -14,10 +14,10 @@ import {
   redirectUriOf,
 } from '../oauth/authorization-request.ts'
 import { OAuthError } from '../oauth/errors.ts'
+import { digestOf, randomToken } from '../oauth/keys/vault.ts'
 import { type Form, type Parameters, readParameters } from '../oauth/parameters.ts'
 import type { Provider } from '../oauth/provider.ts'
 import type { AuthorizationRequest, Client } from '../oauth/records.ts'
-import { digestOf, randomToken } from '../oauth/vault.ts'
 import { AUTHORIZATION_FIELDS, bare, CLIENT_FIELDS, fields, PAGE, text } from './openapi.ts'
 import { fromAnywhere, ownForm, PageProblem, type Pages, sourceOf } from './page-scope.ts'
 import { identityIn, sentencesFor } from './permission-words.ts'

@@ -1,7 +1,7 @@
 // POST /device_authorization (RFC 8628 §3.1).
 import type { FastifyInstance } from 'fastify'
 import Type from 'typebox'
-import { authorizeDevice } from '../oauth/device-authorization.ts'
+import { authorizeDevice } from '../oauth/device/device-authorization.ts'
 import type { Provider } from '../oauth/provider.ts'
 import { callerOf, formOf, refuseOtherMethods } from './oauth-scope.ts'
 import {

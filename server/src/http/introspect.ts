@@ -1,8 +1,8 @@
 // POST /introspect (RFC 7662 §2).
 import type { FastifyInstance } from 'fastify'
 import Type from 'typebox'
-import { introspect } from '../oauth/introspection.ts'
 import type { Provider } from '../oauth/provider.ts'
+import { introspect } from '../oauth/tokens/introspection.ts'
 import { callerOf, formOf, refuseOtherMethods } from './oauth-scope.ts'
 import { answer, CLIENT_ERRORS, described, errors, FORM, fields, TOKEN_FORM, text } from './openapi.ts'
 

@@ -4,8 +4,8 @@
 // the cookie cannot send it. For some seconds, in this process alone: the answers have secrets in them.
 import type { Clock } from '@latchkey/shared'
 import type { FastifyReply, FastifyRequest } from 'fastify'
+import { digestOf } from '../oauth/keys/vault.ts'
 import type { Form } from '../oauth/parameters.ts'
-import { digestOf } from '../oauth/vault.ts'
 
 const REPEATED_FOR_MS = 10_000
 

@@ -7,11 +7,11 @@ import {
   readAuthorizationRequest,
   redirectUriOf,
 } from '../oauth/authorization-request.ts'
-import { authenticateClient } from '../oauth/client-auth.ts'
+import { authenticateClient } from '../oauth/clients/client-auth.ts'
 import { OAuthError } from '../oauth/errors.ts'
+import { digestOf, randomToken } from '../oauth/keys/vault.ts'
 import { readParameters } from '../oauth/parameters.ts'
 import type { Provider } from '../oauth/provider.ts'
-import { digestOf, randomToken } from '../oauth/vault.ts'
 import { callerOf, formOf, refuseOtherMethods } from './oauth-scope.ts'
 import {
   AUTHORIZATION_FIELDS,

@@ -1,7 +1,8 @@
 // What a scope means to a person: the API's own sentences, in the page's language where it has them, and what the pages
 // say themselves.
+
+import { ENROL_SCOPE } from '../oauth/clients/registration.ts'
 import type { Api, ScopeWords } from '../oauth/provider.ts'
-import { ENROL_SCOPE } from '../oauth/registration.ts'
 
 /** `lang`: the BCP 47 tag of the page. */
 export function sentencesFor(apis: readonly Api[], scope: readonly string[], lang: string): readonly string[] {

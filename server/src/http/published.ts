@@ -3,9 +3,9 @@
 import { createHash } from 'node:crypto'
 import type { FastifyInstance } from 'fastify'
 import Type from 'typebox'
+import { JWKS_MAX_AGE_SECONDS } from '../oauth/keys/signing-key-life.ts'
 import { metadataDocument } from '../oauth/metadata.ts'
 import type { Provider } from '../oauth/provider.ts'
-import { JWKS_MAX_AGE_SECONDS } from '../oauth/signing-key-life.ts'
 import { letAnybodyRead, openDocument } from './cors.ts'
 import { answer, bare, described, fields, type RouteDescription } from './openapi.ts'
 

@@ -2,16 +2,16 @@
 import type { JsonObject } from '@latchkey/shared'
 import type { FastifyInstance, FastifyRequest } from 'fastify'
 import Type from 'typebox'
-import { clientPath, REGISTRATION_PATH } from '../oauth/client-information.ts'
-import { OAuthError } from '../oauth/errors.ts'
-import type { Provider } from '../oauth/provider.ts'
-import { createRegistration } from '../oauth/registration.ts'
+import { clientPath, REGISTRATION_PATH } from '../oauth/clients/client-information.ts'
+import { createRegistration } from '../oauth/clients/registration.ts'
 import {
   type Holder,
   readRegistration,
   removeRegistration,
   replaceRegistration,
-} from '../oauth/registration-management.ts'
+} from '../oauth/clients/registration-management.ts'
+import { OAuthError } from '../oauth/errors.ts'
+import type { Provider } from '../oauth/provider.ts'
 import { parseJsonBody } from './json-body.ts'
 import { callerOf, refuseOtherMethods } from './oauth-scope.ts'
 import { answer, bare, DPOP_HEADER, DPOP_NONCE, described, errorBody, errors, fields, text } from './openapi.ts'

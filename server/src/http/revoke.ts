@@ -1,7 +1,7 @@
 // POST /revoke (RFC 7009 §2).
 import type { FastifyInstance } from 'fastify'
 import type { Provider } from '../oauth/provider.ts'
-import { revokeToken } from '../oauth/revocation.ts'
+import { revokeToken } from '../oauth/tokens/revocation.ts'
 import { callerOf, formOf, refuseOtherMethods } from './oauth-scope.ts'
 import { bare, CLIENT_AUTHENTICATION, CLIENT_ERRORS, described, errors, FORM, TOKEN_FORM } from './openapi.ts'
 

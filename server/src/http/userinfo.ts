@@ -1,9 +1,9 @@
 // GET and POST /userinfo (OpenID Connect Core §5.3): the token in the Authorization header, and nowhere else.
 import type { FastifyInstance, FastifyReply, FastifyRequest } from 'fastify'
 import Type from 'typebox'
-import { challenges, presentedToken } from '../oauth/presented-token.ts'
 import type { Provider } from '../oauth/provider.ts'
-import { userinfo } from '../oauth/userinfo.ts'
+import { challenges, presentedToken } from '../oauth/tokens/presented-token.ts'
+import { userinfo } from '../oauth/tokens/userinfo.ts'
 import { callerOf, refuseOtherMethods } from './oauth-scope.ts'
 import { answer, DPOP_HEADER, DPOP_NONCE, described, errorBody, errors, fields, text } from './openapi.ts'
 

@@ -10,9 +10,9 @@ import {
   type SignedIn,
   startSession,
 } from '../accounts/sessions.ts'
+import { randomToken, sameDigest } from '../oauth/keys/vault.ts'
 import type { Provider } from '../oauth/provider.ts'
 import type { User } from '../oauth/records.ts'
-import { randomToken, sameDigest } from '../oauth/vault.ts'
 import { type Errand, purposeOf } from './errand.ts'
 
 /**

@@ -1,10 +1,11 @@
 // What a client asks for at the authorization endpoint (RFC 6749 §4.1.1, OpenID Connect Core §3.1.2.1), checked.
 // The two ways in, a browser's address and a pushed request (RFC 9126), share all of it.
+
+import { redirectUriMatches } from './clients/redirect-uri.ts'
 import { OAuthError } from './errors.ts'
 import { type Parameters, readCodeChallenge, readMaxAge } from './parameters.ts'
 import type { Provider } from './provider.ts'
 import type { AuthorizationRequest, Client } from './records.ts'
-import { redirectUriMatches } from './redirect-uri.ts'
 import { newPermission } from './scopes.ts'
 
 /** How long somebody may take to sign in and answer. */

@@ -1,10 +1,11 @@
 // From a checked request and a signed-in person to a code: what is still missing, and the code itself.
+
+import { isNativeRedirectUri } from './clients/redirect-uri.ts'
+import { digestOf, randomToken } from './keys/vault.ts'
 import type { Provider } from './provider.ts'
 import type { Authentication, AuthorizationRequest, Client, Consent } from './records.ts'
 import { NEVER } from './records.ts'
-import { isNativeRedirectUri } from './redirect-uri.ts'
 import { update } from './store.ts'
-import { digestOf, randomToken } from './vault.ts'
 
 /** A code is on its way for seconds; a minute is generous (RFC 6749 §4.1.2 allows ten). */
 export const CODE_LIFE_MS = 60 * 1000

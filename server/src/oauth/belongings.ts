@@ -4,7 +4,7 @@ import { consentId } from './authorization.ts'
 import { unlink } from './links.ts'
 import type { Provider } from './provider.ts'
 import type { Client, TokenFamily } from './records.ts'
-import { isLive } from './token-family.ts'
+import { isLive } from './tokens/token-family.ts'
 
 export interface OwnLink {
   readonly family: TokenFamily

@@ -1,7 +1,7 @@
 // Whether who redeems is who asked (RFC 7636 §4.6): for authorization codes, and for device codes that want it.
 import { isCodeVerifier } from '@latchkey/shared'
 import { OAuthError } from './errors.ts'
-import { digestOf, sameDigest } from './vault.ts'
+import { digestOf, sameDigest } from './keys/vault.ts'
 
 /** Throws `invalid_grant`: a missing or wrong verifier, and one where nothing was promised (RFC 9700 §4.8). */
 export function checkCodeVerifier(challenge: string | undefined, verifier: string | undefined): void {

@@ -1,9 +1,9 @@
 // Ending what people allowed: a link dies with its whole family of tokens, at once, wherever it is asked for.
-import { withdraw } from './device-request.ts'
+import { withdraw } from './device/device-request.ts'
 import type { ProtocolEvent, Provider } from './provider.ts'
 import { NEVER, type TokenFamily, type User } from './records.ts'
 import { type Store, StoreUnavailable, update } from './store.ts'
-import { revoke } from './token-family.ts'
+import { revoke } from './tokens/token-family.ts'
 
 /** False when there is no such link, or it was ended before. `now` is epoch milliseconds. */
 export async function endLink(store: Store, id: string, now: number): Promise<boolean> {

@@ -1,6 +1,6 @@
 // What clients read first: RFC 8414 and OpenID Connect Discovery, one document for both addresses.
 import { SIGNATURE_ALGORITHMS, TOKEN_ENDPOINT_AUTH_METHODS } from '@latchkey/shared'
-import { REGISTRATION_PATH } from './client-information.ts'
+import { REGISTRATION_PATH } from './clients/client-information.ts'
 import { grants } from './grants/index.ts'
 import type { Provider } from './provider.ts'
 import { SIGNING_ALGORITHMS } from './records.ts'

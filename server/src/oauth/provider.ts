@@ -1,19 +1,19 @@
 // What the protocol works with, put together once at start and only read afterwards.
 import type { GrantType, Host } from '@latchkey/shared'
-import type { AccessTokens } from './access-tokens.ts'
 import type { AcrTable } from './acr.ts'
-import type { ClientDirectory } from './client-directory.ts'
-import type { DeviceStarts } from './device-starts.ts'
-import type { DpopProofs } from './dpop-proof.ts'
+import type { ClientDirectory } from './clients/client-directory.ts'
+import type { DeviceStarts } from './device/device-starts.ts'
+import type { Places } from './device/places.ts'
+import type { SigningKeys } from './keys/signing-keys.ts'
+import type { Vault } from './keys/vault.ts'
 import type { News } from './news.ts'
 import type { Pacing } from './pacing.ts'
-import type { Places } from './places.ts'
 import type { SigningAlgorithm, TokenFamily } from './records.ts'
-import type { SigningKeys } from './signing-keys.ts'
 import type { Store } from './store.ts'
 import type { Throttle } from './throttle.ts'
-import type { RefreshLimits } from './token-family.ts'
-import type { Vault } from './vault.ts'
+import type { AccessTokens } from './tokens/access-tokens.ts'
+import type { DpopProofs } from './tokens/dpop-proof.ts'
+import type { RefreshLimits } from './tokens/token-family.ts'
 
 /** One sentence, or one for each language (BCP 47). */
 export type ScopeWords = string | Readonly<Record<string, string>>

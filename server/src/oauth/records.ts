@@ -77,7 +77,7 @@ export interface DeviceRequest extends StoredRecord, Permission {
   readonly deadlineAt: number
   readonly state: 'pending' | 'approved' | 'denied' | 'redeemed'
   readonly decision?: Decision
-  /** Why it was denied, where that was more than a no: see device-request.ts. */
+  /** Why it was denied, where that was more than a no: see device/device-request.ts. */
   readonly refused?: 'mismatch' | 'reported'
   /** It was ended from elsewhere, whatever was decided. `report`: somebody else's, of the same beginner. */
   readonly withdrawnBy?: 'person' | 'operator' | 'report'

@@ -1,10 +1,10 @@
 // The pipeline that no grant can skip (RFC 6749 §3.2). The order is fixed, so that an unauthenticated caller learns
 // nothing about grants: parameters, client, grant allowed, DPoP, what was granted, the gate, redemption, tokens.
 import { DEVICE_CODE_GRANT, type TokenResponse } from '@latchkey/shared'
-import { authenticateClient } from './client-auth.ts'
+import { authenticateClient } from './clients/client-auth.ts'
 import { OAuthError } from './errors.ts'
 import { grants } from './grants/index.ts'
-import { issueTokens } from './issuer.ts'
+import { issueTokens } from './keys/issuer.ts'
 import { endWithPassword } from './links.ts'
 import type { Patience } from './news.ts'
 import { type Form, readParameters } from './parameters.ts'

@@ -1,12 +1,12 @@
 // Undoing a link from the notice about it: a sealed token stands for the right to end this one link, and for nothing
 // else. Whoever holds it need not sign in, so it is good for a month, and it can only take away.
 
+import { removeDevice } from './clients/registration-management.ts'
+import type { Vault } from './keys/vault.ts'
 import { unlink } from './links.ts'
 import type { Provider } from './provider.ts'
 import type { Client, TokenFamily } from './records.ts'
-import { removeDevice } from './registration-management.ts'
-import { isLive } from './token-family.ts'
-import type { Vault } from './vault.ts'
+import { isLive } from './tokens/token-family.ts'
 
 const UNDO_MS = 30 * 24 * 60 * 60 * 1000
 

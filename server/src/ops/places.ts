@@ -2,7 +2,7 @@
 // which device is nobody else's business, and a page must not wait for a stranger.
 import { isIP } from 'node:net'
 import { type CountryResponse, open } from 'maxmind'
-import type { Places } from '../oauth/places.ts'
+import type { Places } from '../oauth/device/places.ts'
 import { unmapped } from '../oauth/throttle.ts'
 
 /** The whole file is read into memory now; a newer one counts from the next start. Throws an Error that a person can read. */

@@ -2,7 +2,7 @@
 // moment and body, so that a receiver knows who sent it, and that it is neither old nor changed nor sent twice.
 import { createHmac } from 'node:crypto'
 import type { Host } from '@latchkey/shared'
-import { randomToken } from '../oauth/vault.ts'
+import { randomToken } from '../oauth/keys/vault.ts'
 import { Undeliverable } from './outbox.ts'
 
 export type Fetch = (url: string, init: RequestInit) => Promise<Response>

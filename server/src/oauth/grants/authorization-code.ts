@@ -1,12 +1,12 @@
 // A code that came back through the browser (RFC 6749 §4.1.3, with PKCE always: RFC 9700 §2.1.1).
 import { checkCodeVerifier } from '../code-verifier.ts'
 import { OAuthError } from '../errors.ts'
+import { digestOf } from '../keys/vault.ts'
 import { endLink } from '../links.ts'
 import type { Provider } from '../provider.ts'
 import { narrow } from '../scopes.ts'
 import { update } from '../store.ts'
-import { handleFor } from '../token-family.ts'
-import { digestOf } from '../vault.ts'
+import { handleFor } from '../tokens/token-family.ts'
 import type { Grant } from './grant.ts'
 import { beginLink, refuseOtherKey } from './link.ts'
 

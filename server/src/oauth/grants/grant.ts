@@ -1,6 +1,6 @@
 // What a grant is to the pipeline: it finds what was granted, then redeems it. Everything else is done for it.
 import type { GrantType } from '@latchkey/shared'
-import type { Entitlement } from '../issuer.ts'
+import type { Entitlement } from '../keys/issuer.ts'
 import type { Patience } from '../news.ts'
 import type { Parameters } from '../parameters.ts'
 import type { Provider } from '../provider.ts'

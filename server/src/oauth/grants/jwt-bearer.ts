@@ -4,12 +4,12 @@
 // The assertion: header `jwk` (the public key), typ JWT; `iss` the client_id; `sub` the key's thumbprint URI (RFC 9278);
 // `aud` the issuer; `exp` at most five minutes ahead; `jti` good once. A DPoP proof by the same key comes with it.
 import { JWK_THUMBPRINT_URI, JWT_BEARER_GRANT, readJwsHeader, readPublicJwk, thumbprint } from '@latchkey/shared'
-import { spendAssertion, verifiedClaims } from '../client-assertion.ts'
+import { spendAssertion, verifiedClaims } from '../clients/client-assertion.ts'
 import { OAuthError } from '../errors.ts'
 import type { PublicJwk, TokenFamily } from '../records.ts'
 import { narrow } from '../scopes.ts'
 import { update } from '../store.ts'
-import { isLive, rescue } from '../token-family.ts'
+import { isLive, rescue } from '../tokens/token-family.ts'
 import type { Exchange, Grant } from './grant.ts'
 import { entitlementOf } from './link.ts'
 

@@ -1,11 +1,11 @@
 // How a link begins, whichever code it was earned with; and how a caller's key is held against it.
 import { OAuthError } from '../errors.ts'
-import type { Entitlement } from '../issuer.ts'
+import type { Entitlement } from '../keys/issuer.ts'
+import { digestOf } from '../keys/vault.ts'
 import type { Provider } from '../provider.ts'
 import type { Client, TokenFamily } from '../records.ts'
 import type { Reach } from '../scopes.ts'
-import { familyEnd, newRefreshToken } from '../token-family.ts'
-import { digestOf } from '../vault.ts'
+import { familyEnd, newRefreshToken } from '../tokens/token-family.ts'
 import type { Exchange } from './grant.ts'
 
 export interface Beginning {

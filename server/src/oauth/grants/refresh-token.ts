@@ -2,7 +2,7 @@
 import { OAuthError } from '../errors.ts'
 import { narrow } from '../scopes.ts'
 import { update } from '../store.ts'
-import { familyOf, graceMs, rotate } from '../token-family.ts'
+import { familyOf, graceMs, rotate } from '../tokens/token-family.ts'
 import type { Grant } from './grant.ts'
 import { entitlementOf, refuseOtherKey } from './link.ts'
 
