@@ -167,9 +167,19 @@ it('AGT-12 somebody else unlinks and links this device: the daemon follows', asy
   await host.run(agentOf().unlink())
   await run.pass(20)
   expect(run.running.state.kind).toBe('unlinked')
-  await host.run(agentOf().link())
+  let isLinked = false
+  const linking = agentOf()
+    .link()
+    .then(() => {
+      isLinked = true
+    })
+  // The daemon looks now and then, the other waits for its first poll: no time passes before, however slow the disk is.
+  await host.until(() => host.asleep().length === 2)
+  await run.pass(6)
+  await host.until(() => isLinked)
+  await linking
   await run.pass(20)
-  expect(run.running.state.kind).toBe('linked')
+  await host.until(() => run.running.state.kind === 'linked')
   await run.stop()
 })
 
