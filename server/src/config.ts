@@ -152,7 +152,8 @@ function secretReader(environment: Environment, problems: string[]): ReadSecret 
 
 const LOOPBACK = ['localhost', '127.0.0.1', '[::1]']
 const LONGEST_COMPLETE_URI = 62
-const CODE_QUERY = '/link?user_code=XXXX-XXXX'
+/** A code as any other, for its length. */
+const CODE_QUERY = '/link?user_code=WDJB-MJHT'
 
 function checkIssuer({ issuer, listen }: RawConfig, problems: string[]): void {
   const url = URL.canParse(issuer) ? new URL(issuer) : undefined

@@ -1,7 +1,6 @@
 // Networks that an account has signed in from: what strangers try elsewhere does not keep its owner out of these, in a new
 // browser neither. Being in one gives nobody a way in, nor a word of it (tries.ts). They are kept as keyed digests, and
 // different for each account: whoever reads the records learns neither where people live nor who lives together.
-
 import type { Vault } from '../oauth/keys/vault.ts'
 import type { User } from '../oauth/records.ts'
 
